@@ -1,0 +1,1 @@
+"""Receivers, real and simulated: one file a driver, its name the prefix in an endpoint."""

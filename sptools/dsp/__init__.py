@@ -1,0 +1,1 @@
+"""Array functions with carried state. Knows arrays, and nothing of Avro, clocks or files."""

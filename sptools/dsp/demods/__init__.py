@@ -1,0 +1,1 @@
+"""Demodulators: one file each, its name the MODE of sp-demod."""
