@@ -1,0 +1,156 @@
+"""The loop of every filter: source → stages → sinks; how it ends, and what it says then."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+from sptools.errors import BadData, SpError
+from sptools.record import Item
+from sptools.signals import FINISH_s, Signals, die_of
+from sptools.tally import Tally
+from sptools.transports._block import Deadline
+
+FLUSH_s = 0.1  # records that a sink gathers wait no longer
+
+
+class Sink(Protocol):
+    def put(self, item: Item) -> None: ...
+    def flush(self) -> None: ...
+    def close(self, ok: bool = True) -> None: ...
+
+
+class Step(Protocol):
+    def feed(self, item: Item) -> Iterator[Item]: ...
+    def finish(self) -> Iterator[Item]: ...
+
+
+class Run:
+    """`source` yields items; the step turns an item into any number of items; every sink gets them all.
+
+    `live`: the source is a receiver, so that SIGTERM stops reading at once; else reading goes on to the end of the input,
+    4 s at most. `reload` applies changed settings after SIGHUP. `say(text)` writes a line to stderr; `report()` is called
+    once, at the very end, also before the process dies of a signal.
+    """
+
+    def __init__(
+        self,
+        source: Iterator[Item],
+        step: Step,
+        sinks: list[Sink],
+        tally: Tally,
+        *,
+        live: bool = False,
+        reload: Callable[[], None] | None = None,
+        say: Callable[[str], None] = lambda _: None,
+        report: Callable[[], None] = lambda: None,
+    ):
+        self.source, self.step, self.sinks, self.tally = source, step, sinks, tally
+        self.live, self.reload, self.say, self.report = live, reload, say, report
+        self.signals = Signals()
+        self.flushed = time.monotonic()
+
+    def __call__(self) -> None:
+        """Runs to the end. Raises what went wrong (BadData after the good part was delivered), or dies of its signal."""
+        self.signals.install()
+        dies_of: signal.Signals | None = None
+        try:
+            problem = self._read_all()
+            self._finish()
+            if problem:
+                raise problem
+        except BrokenPipeError:
+            self._reader_left()
+            dies_of = None if self.signals.stopping else signal.SIGPIPE
+        finally:
+            self._close_quietly()
+            self.signals.done()
+            self.report()
+            if self.signals.interrupted:
+                dies_of = signal.SIGINT
+            if dies_of:
+                die_of(dies_of)
+
+    # ------------------------------------------------------------ the loop
+    def _read_all(self) -> BadData | None:
+        try:
+            self._read()
+        except BadData as error:
+            return error
+        except Deadline:
+            self.tally.add("left")
+            self.signals.within(FINISH_s)
+        finally:
+            close = getattr(self.source, "close", None)
+            if close:
+                close()
+        return None
+
+    def _read(self) -> None:
+        for item in self.source:
+            for out in self.step.feed(item):
+                self._put(out)
+            now = time.monotonic()
+            if now - self.flushed > FLUSH_s:
+                self.flushed = now
+                for sink in self.sinks:
+                    sink.flush()
+            if self.signals.wanted:
+                self._requests()
+            if self.live and self.signals.stopping:
+                return
+
+    def _put(self, item: Item) -> None:
+        for sink in self.sinks:
+            sink.put(item)
+
+    def _requests(self) -> None:
+        wanted, self.signals.wanted = self.signals.wanted, set()
+        if "tally" in wanted:
+            self.say(self.tally.line())
+        if "reload" in wanted and self.reload:
+            try:
+                self.reload()
+            except SpError as error:  # the stream goes on with what it had
+                self.say(f"not changed: {error}")
+
+    # ------------------------------------------------------------ endings
+    def _finish(self) -> None:
+        """What the steps still hold; then every output is closed. A blocked stdout does not keep the files from it."""
+        try:
+            for out in self.step.finish():
+                self._put(out)
+            while self.sinks:
+                self.sinks[-1].close(True)
+                self.sinks.pop()
+        except Deadline:
+            self.tally.add("left")
+            self.signals.within(FINISH_s / 2)
+            self._close_each(ok=True)
+
+    def _reader_left(self) -> None:
+        """EPIPE: quiet; the files among the outputs are closed whole."""
+        quiet_stdout()
+        self._close_each(ok=True)
+
+    def _close_each(self, ok: bool) -> None:
+        """Closes what is still open, whatever one of them says."""
+        while self.sinks:
+            try:
+                self.sinks.pop().close(ok)
+            except (Deadline, OSError, SpError):
+                pass
+
+    def _close_quietly(self) -> None:
+        """After an error: nothing may look whole that is not."""
+        self._close_each(ok=False)
+
+
+def quiet_stdout() -> None:
+    """Points fd 1 at /dev/null, so that nothing written later, by Python's own exit, fails again."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 1)
+    os.close(null)
