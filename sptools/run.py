@@ -31,8 +31,8 @@ class Step(Protocol):
 class Run:
     """`source` yields items; the step turns an item into any number of items; every sink gets them all.
 
-    `live`: the source is a receiver, so that SIGTERM stops reading at once; else reading goes on to the end of the input,
-    4 s at most. `reload` applies changed settings after SIGHUP. `say(text)` writes a line to stderr; `report()` is called
+    `stop` is given where the source is a receiver: SIGTERM calls it, and what the source still holds is delivered; else
+    reading goes on to the end of the input, 4 s at most. `reload` applies changed settings after SIGHUP. `say(text)` writes a line to stderr; `report()` is called
     once, at the very end, also before the process dies of a signal.
     """
 
@@ -43,14 +43,16 @@ class Run:
         sinks: list[Sink],
         tally: Tally,
         *,
-        live: bool = False,
+        stop: Callable[[], None] | None = None,
         reload: Callable[[], None] | None = None,
         say: Callable[[str], None] = lambda _: None,
         report: Callable[[], None] = lambda: None,
     ):
         self.source, self.step, self.sinks, self.tally = source, step, sinks, tally
-        self.live, self.reload, self.say, self.report = live, reload, say, report
+        self.reload, self.say, self.report = reload, say, report
         self.signals = Signals()
+        if stop is not None:
+            self.signals.on_stop = stop
         self.flushed = time.monotonic()
 
     def __call__(self) -> None:
@@ -100,8 +102,6 @@ class Run:
                     sink.flush()
             if self.signals.wanted:
                 self._requests()
-            if self.live and self.signals.stopping:
-                return
 
     def _put(self, item: Item) -> None:
         for sink in self.sinks:

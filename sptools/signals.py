@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Callable
 
 from sptools.transports import _block
 
@@ -17,6 +18,7 @@ class Signals:
     def __init__(self) -> None:
         self.stopping = False
         self.interrupted = False
+        self.on_stop: Callable[[], None] = lambda: None  # wakes a source that waits; called inside the handler
         self.wanted: set[str] = set()  # "reload" (SIGHUP), "tally" (SIGUSR1)
 
     def install(self) -> None:
@@ -36,6 +38,7 @@ class Signals:
         if not self.stopping:
             self.stopping = True
             self.within(GRACE_s)
+            self.on_stop()
 
     @staticmethod
     def within(seconds: float) -> None:
