@@ -9,6 +9,7 @@ import sys
 import sysconfig
 import time
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import fastavro
@@ -21,6 +22,8 @@ ROOT = Path(__file__).resolve().parents[2]
 UNIT = ROOT / "scripts/systemd/sp-pipe@.service"
 RIG = ROOT / "tests/rig/systemd"
 WAIT_s = 20.0
+
+pytestmark = pytest.mark.xdist_group("box")  # one box at a time
 
 PIPES = {
     "drain": "sp-capture sim:fm | sp-demod wbfm -o drain.avro",
@@ -82,7 +85,8 @@ def furnish(tree: Path) -> list[str]:
         (tree / f"etc/sptools/{name}.pipe").write_text(pipe + "\n")
     python = f"python{sys.version_info.major}.{sys.version_info.minor}"
     scripts = {
-        "python": "#!/bin/sh\nexport PYTHONPATH=/opt/sptools/src:/opt/sptools/site LD_LIBRARY_PATH=/opt/sptools/base/lib\n"
+        "python": "#!/bin/sh\n"
+        "export PYTHONPATH=/opt/sptools/src:/opt/sptools/site LD_LIBRARY_PATH=/opt/sptools/base/lib\n"
         f'exec /opt/sptools/base/bin/{python} "$@"\n'
     }
     for tool in ("capture", "demod"):
@@ -99,7 +103,7 @@ def furnish(tree: Path) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
+def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
     if os.geteuid() != 0:
         pytest.skip("a box with its own systemd needs root")
     tree = tmp_path_factory.mktemp("tree")
@@ -121,6 +125,12 @@ def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
             boot.kill()
             raise
         log.close()
+
+
+@pytest.fixture
+def box(machine: Box) -> Iterator[Box]:
+    yield machine
+    machine.run("systemctl", "stop", "sp-pipe@*")
 
 
 def directive(name: str) -> str:
@@ -162,7 +172,7 @@ def test_stop_drains(box: Box):
     blocks = list(fastavro.reader(io.BytesIO(box.read("/var/lib/sptools/drain.avro"))))
     samples = sum(len(block["data"]) // 2 for block in blocks)
     assert samples >= 2 * 48000 - 4800
-    assert all(a["sample"] + len(a["data"]) // 2 == b["sample"] for a, b in zip(blocks, blocks[1:], strict=False))
+    assert all(a["sample"] + len(a["data"]) // 2 == b["sample"] for a, b in pairwise(blocks))
 
 
 @pytest.mark.root
@@ -203,4 +213,3 @@ def test_sigpipe_is_not_hidden(box: Box):
     box.until(lambda: int(box.show("short")["NRestarts"]) >= 1, "no restart")
     box.run("systemctl", "stop", "sp-pipe@short")
     assert "status=141" in box.run("journalctl", "--no-pager", "-u", "sp-pipe@short")
-
