@@ -84,47 +84,46 @@ def duration(items: Iterable[Item], seconds: float) -> Iterator[Item]:
         yield item
 
 
-def count(items: Iterable[Item], n: int) -> Iterator[Item]:
-    """The first `n` samples (IQ, audio), or records, or rows."""
-    left = n
-    for item in items:
-        if isinstance(item, Start):
-            yield item
-            continue
-        have = item.count if isinstance(item, (IQ, Rows)) else 1
-        if have > left:
-            item = part(item, 0, left) if isinstance(item, IQ) else Rows(item.values[:left])  # type: ignore[union-attr]
-        left -= min(have, left)
-        yield item
-        if not left:
-            return
+def head(item: Item, n: int) -> tuple[Item, int]:
+    """At most `n` samples (IQ, audio), rows or records of an item, and how many they are."""
+    if isinstance(item, Start):
+        return item, 0
+    if not isinstance(item, (IQ, Rows)):
+        return item, 1
+    if item.count <= n:
+        return item, item.count
+    return (Rows(item.values[:n]) if isinstance(item, Rows) else part(item, 0, n)), n
 
 
 def last(items: Iterable[Item], seconds: float) -> Iterator[Item]:
     """The last `seconds` of what came, known only at the end: buffers so much (at most 1 GiB)."""
-    kept: deque[Item] = deque()
-    size, start, newest = 0, None, None
+    kept: deque[tuple[Start | None, Item]] = deque()
+    size, newest, start = 0, -(1 << 63), None
     for item in items:
         if isinstance(item, Start):
-            kept.append(item)
+            start = item
             continue
-        kept.append(item)
-        size += nbytes(item.data) if isinstance(item, IQ) else 256
-        time = time_of(item)
-        newest = max(newest or 0, (time or 0) + (span(item.count, item.rate) if isinstance(item, IQ) else 0))
-        while kept and (isinstance(kept[0], Start) or _end(kept[0]) <= newest - round(seconds * SECOND)):
-            old = kept.popleft()
-            if isinstance(old, Start):
-                start = old
-                if not kept or kept[0] is item:
-                    break
-            else:
-                size -= nbytes(old.data) if isinstance(old, IQ) else 256
+        kept.append((start, item))
+        size += _size(item)
+        newest = max(newest, _end(item))
+        while _end(kept[0][1]) <= newest - round(seconds * SECOND):
+            size -= _size(kept.popleft()[1])
         if size > HELD:
             raise Usage(f"--last {seconds:g}s holds more than 1 GiB of this stream: write it to a file first, or ask for less")
-    if start is not None:
-        yield start
-    yield from between(kept, None if newest is None else newest - round(seconds * SECOND) + 1, None)
+    yield from between(_with_starts(kept), newest - round(seconds * SECOND), None)
+
+
+def _with_starts(kept: Iterable[tuple[Start | None, Item]]) -> Iterator[Item]:
+    shown = None
+    for start, item in kept:
+        if start is not None and start is not shown:
+            shown = start
+            yield start
+        yield item
+
+
+def _size(item: Item) -> int:
+    return nbytes(item.data) if isinstance(item, IQ) else 256
 
 
 def _end(item: Item) -> int:

@@ -1,0 +1,48 @@
+"""sp-cat: any endpoints → any endpoint or format."""
+
+from __future__ import annotations
+
+from sptools.cli import entry
+from sptools.settings import Common
+from sptools.units import Place
+
+
+def cat(
+    run: Common,
+    inputs: list[Place] = ["-"],  # noqa: B006 - read, never changed
+    *,
+    info: bool = False,
+    gaps: bool = False,
+    check: bool = False,
+) -> None:
+    """Copies streams: from any endpoints, one after the other, to any endpoint or format.
+
+    What a stream is, --info says; what it lost, --gaps lists; whether its bytes are sound, --check tells. With -j these
+    reports are JSON lines.
+
+    Settings:
+        info: say of each channel what it holds: records, rate, frequency, time range, losses
+        gaps: list the losses, one a line: channel, sample, time, how much
+        check: read every block of a container and report damage by place; exit 65 if there is any
+    Examples:
+        sp-capture sim:fm,pace=0 --duration 1s -o fm.avro && sp-cat fm.avro --info
+        sp-capture sim:fm,pace=0,lose=2 --duration 1s | sp-cat --gaps
+        sp-capture sim:tone,pace=0 -s 1M --duration 1s | sp-cat -o tone.cu8
+        sp-capture sim:telemetry,pace=0 --duration 2s | sp-cat -j
+    Memory: streams.
+    """
+    from sptools import stream
+    from sptools.filter import Pass, drive
+
+    items = stream.limited(stream.read_all(inputs), run)
+    if info or gaps or check:
+        from sptools.lines import Lines
+        from sptools.report import Report
+
+        report = Report(info=info, gaps=gaps, as_json=run.json)
+        drive(run, "sp-cat", items, report, sinks=[Lines()])  # type: ignore[arg-type]
+        return
+    drive(run, "sp-cat", items, Pass())
+
+
+main = entry(__file__)

@@ -1,0 +1,100 @@
+"""What all filters share: the outputs that were asked for, the tally, the last line, live settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from sptools import cut, log, stream
+from sptools.record import Item
+from sptools.run import Run, Step
+from sptools.tally import Tally
+
+
+class Pass:
+    """The step that changes nothing."""
+
+    def feed(self, item: Item) -> Iterator[Item]:
+        yield item
+
+    def finish(self) -> Iterator[Item]:
+        yield from ()
+
+
+class Limit:
+    """Ends a run after `n` samples or records of output (-n), by telling the source to stop."""
+
+    def __init__(self, step: Step, n: int):
+        self.step, self.left = step, n
+        self.full = False
+
+    def feed(self, item: Item) -> Iterator[Item]:
+        if not self.full:
+            yield from self._cut(self.step.feed(item))
+
+    def finish(self) -> Iterator[Item]:
+        if not self.full:
+            yield from self._cut(self.step.finish())
+
+    def _cut(self, items: Iterator[Item]) -> Iterator[Item]:
+        for item in items:
+            kept, used = cut.head(item, self.left)
+            self.left -= used
+            yield kept
+            if not self.left:
+                self.full = True
+                return
+
+
+def until_full(items: Iterator[Item], limit: Limit) -> Iterator[Item]:
+    """Reads on only while the limit wants more."""
+    try:
+        for item in items:
+            yield item
+            if limit.full:
+                return
+    finally:
+        close = getattr(items, "close", None)
+        if close:
+            close()
+
+
+def drive(
+    common: Any,
+    tool: str,
+    items: Iterator[Item],
+    step: Step,
+    *,
+    sinks: list[Any] | None = None,
+    stop: Callable[[], None] | None = None,
+    change: Callable[[dict], None] | None = None,
+    facts: Callable[[], dict] = dict,
+) -> None:
+    """Runs `items` through `step` into the outputs of the command line (or `sinks`), to the end.
+
+    `change(settings)` applies live settings that SIGHUP found changed; `facts()` adds to the tally at the end.
+    """
+    tally = Tally()
+    sinks = stream.outputs(common, tool) if sinks is None else sinks
+    if common.count is not None:
+        step = limit = Limit(step, common.count)
+        items = until_full(items, limit)
+
+    def report() -> None:
+        for key, value in facts().items():
+            tally.put(key, value)
+        if common.stats:
+            tally.write(common.stats, tool=tool)
+        if tally.losses and not common.quiet:
+            log.warning(tally.line())
+        elif common.verbose:
+            log.info(tally.line())
+
+    def reload() -> None:
+        changed = common.reload()
+        if changed and change:
+            change(changed)
+            log.info("changed " + " ".join(f"{k}={v}" for k, v in changed.items()))
+
+    counted = stream.Counted(items, tally)
+    Run(counted, step, sinks, tally, stop=stop, reload=reload, say=log.info, report=report)()
