@@ -7,9 +7,10 @@ lines of several tools of a pipeline do not mix; control bytes of foreign names 
 from __future__ import annotations
 
 import os
+from typing import Any
 
 ERROR, WARNING, NOTICE, INFO, DEBUG = 3, 4, 5, 6, 7  # syslog's numbers
-_state = {"name": "sptools", "level": NOTICE, "journal": False}
+_state: dict[str, Any] = {"name": "sptools", "level": NOTICE, "journal": False}
 
 
 def configure(name: str, verbose: int = 0, quiet: bool = False) -> None:
@@ -32,7 +33,7 @@ def _is_journal() -> bool:
 
 
 def wanted(level: int) -> bool:
-    return level <= int(_state["level"])
+    return level <= _state["level"]
 
 
 def escape(text: str) -> str:
@@ -49,7 +50,7 @@ def line(level: int, message: str) -> bytes:
 
 
 def say(level: int, message: str) -> None:
-    if level > int(_state["level"]):
+    if level > _state["level"]:
         return
     try:
         os.write(2, line(level, message))

@@ -83,7 +83,8 @@ def check_keys(files: list[File], tool: str, mode: str | None, valid: list[str],
                         continue
                     allowed |= {name for names in modes.values() for name in names}
                 if key not in allowed:
-                    raise BadConfig(f"{file.path}: [{title}] has no key {key!r}; valid are {', '.join(sorted(allowed))}")
+                    known = ", ".join(sorted(allowed))
+                    raise BadConfig(f"{file.path}: [{title}] has no key {key!r}; valid are {known}")
 
 
 def variables(tool: str, mode: str | None, name: str) -> list[str]:

@@ -14,8 +14,9 @@ from sptools.errors import Usage
 
 NUMBER = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+))(?:[eE]([+-]?\d+))?\s*([^\d\s.][^\s]*)?\s*")
 PREFIXES = {"": 0, "k": 3, "K": 3, "M": 6, "G": 9}
+# suffix → seconds, power of ten: 20ms is 20e-3, rounded once
 DURATIONS = {
-    "": ("", 0), "ns": ("", -9), "us": ("", -6), "µs": ("", -6), "ms": ("", -3), "s": ("", 0),
+    "": (1, 0), "ns": (1, -9), "us": (1, -6), "µs": (1, -6), "ms": (1, -3), "s": (1, 0),
     "m": (60, 0), "min": (60, 0), "h": (3600, 0), "d": (86400, 0),
 }  # fmt: skip
 SIZES = {"B": 1, "kB": 10**3, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12,
@@ -165,7 +166,7 @@ def parse_seconds(value: Any) -> float:
         hint = f": months or minutes? Minutes are {digits}m" if suffix == "M" else f": write it like {example}"
         raise Usage(f"{value!r} is not a duration{hint}")
     factor, places = DURATIONS[suffix]
-    number = float(f"{digits}e{exponent + places}") * (factor or 1)
+    number = float(f"{digits}e{exponent + places}") * factor
     return at_least(0, finite(number, what), value, what)
 
 

@@ -31,7 +31,7 @@ class Endpoint(NamedTuple):
     format: str | None = None
     scheme: str | None = None
     place: str = ""
-    keys: dict[str, str] = {}  # noqa: RUF012  never changed in place
+    keys: dict[str, str] = {}  # never changed in place
     driver: str | None = None
 
     def __str__(self) -> str:
@@ -62,7 +62,7 @@ def parse(
     formats: Collection[str] | None = None,
     schemes: Collection[str] | None = None,
 ) -> Endpoint:
-    """Takes an endpoint apart. With `drivers`, a receiver's name is a prefix too; a plain place leaves `driver` None."""
+    """Takes an endpoint apart. With `drivers` a receiver's name is a prefix too; a file leaves `driver` None."""
     if not text:
         raise Usage("an endpoint may not be empty: - is standard input or output")
     if "\0" in text:
