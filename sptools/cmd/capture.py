@@ -75,9 +75,12 @@ def capture(
     from sptools.source import Blocks, Stamped, Stoppable, node_name
     from sptools.stream import limited
 
+    settings = dict(run.mode_settings)
     wanted = sweep[0] if sweep else freq
-    tune = None if wanted is None else wanted + offset
-    device = receiver.open_receiver(source, freq=tune, rate=rate, gain=gain, ppm=ppm, bias_tee=bias_tee)
+    if wanted is not None:
+        settings["freq"] = wanted + offset
+    asked = [flag for flag in ("freq", "rate", "gain", "ppm", "bias_tee") if run.given(flag)]
+    device = receiver.open_receiver(run.endpoint, settings, asked)
     if sweep:
         low, high, step = sweep
         hops = [low + i * step for i in range(int((high - low) / step + 1e-9) + 1)]
@@ -101,4 +104,4 @@ def capture(
         ring.close()
 
 
-main = entry(__file__)
+main = entry(__file__, drivers=True)
