@@ -1,0 +1,105 @@
+"""JSON, one object a line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from sptools import limits
+from sptools.formats import _fields
+from sptools.formats._lines import Lines
+from sptools.formats._rows import to_rows
+from sptools.record import IQ, Item, Message, Rows, Spectrum, Start
+from sptools.units import File
+
+
+def read(input: Any, *, schema: File | None = None) -> Iterator[Item]:
+    """Objects, one a line, into rows. Nested values without a schema are kept as JSON text.
+
+    Settings:
+        schema: file with the rows' Avro schema; without it, it is guessed from the rows
+    """
+    lines = Lines(input)
+    return to_rows(lines, _objects(lines, flat=schema is None), schema, text=False)
+
+
+def _objects(lines: Lines, flat: bool) -> Iterator[tuple[int, dict]]:
+    for number, text in lines:
+        if not text or text.isspace():
+            continue
+        try:
+            values = json.loads(text, parse_constant=_no_number)
+            if not isinstance(values, dict):
+                raise ValueError("is not an object")
+            if _depth(values) > limits.DEPTH:
+                raise ValueError(f"is nested deeper than {limits.DEPTH}")
+        except RecursionError:
+            lines.fail(number, f"is nested deeper than {limits.DEPTH}")
+        except json.JSONDecodeError as error:
+            end = " and ends in the middle" if lines.cut else ""
+            lines.fail(number, f"is not JSON ({error.msg} at character {error.pos + 1}){end}")
+        except ValueError as error:
+            lines.fail(number, str(error))
+        else:
+            if flat:
+                values = {k: json.dumps(v) if isinstance(v, (dict, list)) else v for k, v in values.items()}
+            yield number, values
+
+
+def _no_number(text: str) -> None:
+    raise ValueError(f"has {text}, which is no JSON")
+
+
+def _depth(value: Any) -> int:
+    """Levels of nesting, level by level: hostile input must not choose how deep we recurse."""
+    depth, level = 0, [value]
+    while level:
+        depth += 1
+        inner = [v for item in level for v in (item.values() if isinstance(item, dict) else item)]
+        level = [v for v in inner if isinstance(v, (dict, list))]
+    return depth
+
+
+def write(output: Any) -> JsonlSink:
+    """A line for each record or row: `time` in ISO 8601, a message's fields beside the others, bins of a spectrum as
+    `values`; of samples only their number, as `count`."""
+    return JsonlSink(output)
+
+
+class JsonlSink:
+    """Each record is written as it comes: who reads the lines live waits for nothing."""
+
+    def __init__(self, output: Any):
+        self.output = output
+        self.notes: dict[str, int] = {}
+
+    def put(self, item: Item) -> None:
+        if isinstance(item, Start):
+            return
+        lines = [encode(_fields.plain(line)) for line in objects(item)]
+        if lines:
+            self.output.write("".join(lines).encode("utf-8", "surrogatepass"))
+
+    def flush(self) -> None:
+        pass
+
+    def close(self, ok: bool = True) -> None:
+        self.output.close(ok)
+
+
+def objects(item: Item) -> list[dict]:
+    """The JSON objects of a record."""
+    if isinstance(item, Rows):
+        return item.values
+    if isinstance(item, Message):
+        return [_fields.merged(item)]
+    if isinstance(item, Spectrum):
+        return [{**_fields.of_spectrum(item), "values": _fields.bins(item)}]
+    if isinstance(item, IQ):
+        return [_fields.of_block(item)]
+    raise TypeError(type(item))
+
+
+def encode(value: dict) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(", ", ": "), allow_nan=False) + "\n"

@@ -1,0 +1,137 @@
+"""A line for people. The same on a terminal, a pipe and a file, but for colour."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from sptools.continuity import Continuity
+from sptools.formats import _fields, _terminal
+from sptools.formats._bars import Bars
+from sptools.formats._convert import level_dBFS
+from sptools.formats._fields import iso, printable
+from sptools.record import IQ, Item, Message, Rows, Spectrum, Start, components, is_complex
+from sptools.units import format_scaled
+
+# An aircraft's columns: what is in the message, how wide, and what stands behind the number.
+AIRCRAFT = (
+    (("icao",), 6, ""), (("callsign",), 8, ""), (("altitude_ft", "altitude"), 7, "ft"),
+    (("latitude_deg", "latitude", "lat"), 10, "°"), (("longitude_deg", "longitude", "lon"), 11, "°"),
+    (("speed_kt", "groundspeed_kt", "speed"), 6, "kt"), (("track_deg", "heading_deg", "track", "heading"), 4, "°"),
+)  # fmt: skip
+
+
+def write(output: Any) -> TextSink:
+    """A line for each record: blocks with their level and gaps, messages as a table, a spectrum as a bar that fits the
+    window, rows as key=value. Cannot be read back: use jsonl for that."""
+    return TextSink(output)
+
+
+class TextSink:
+    """Each line is written as it comes. Width and colour are asked for anew with every spectrum: windows change."""
+
+    def __init__(self, output: Any):
+        self.output = output
+        self.notes: dict[str, int] = {}
+        self.channel = ""
+        self.several = False  # channels: each line says whose it is
+        self._follow: dict[str, Continuity] = {}
+        self._bars: dict[str, Bars] = {}
+
+    def put(self, item: Item) -> None:
+        follow = self._follow.setdefault(item.channel if isinstance(item, Start) else self.channel, Continuity())
+        verdict, lost = follow.see(item)
+        if isinstance(item, Start):
+            self.several |= bool(self.channel or self._follow) and len(self._follow) > 1
+            self.channel = item.channel
+            if verdict == "gap" and item.name not in ("IQ", "Audio"):
+                self._write([f"-- {lost} records lost"])
+            return
+        if isinstance(item, Message):
+            lines = [message(item)]
+        elif isinstance(item, Spectrum):
+            lines = [self._spectrum(item)]
+        elif isinstance(item, Rows):
+            lines = [row(values) for values in item.values]
+        else:
+            lines = [block(item, lost if verdict == "gap" else 0)]
+        self._write(lines)
+
+    def flush(self) -> None:
+        pass
+
+    def close(self, ok: bool = True) -> None:
+        self.output.close(ok)
+
+    def _write(self, lines: list[str]) -> None:
+        before = printable(self.channel) + "  " if self.several else ""
+        if lines:
+            self.output.write("".join(f"{before}{line}\n" for line in lines).encode("utf-8", "replace"))
+
+    def _spectrum(self, item: Spectrum) -> str:
+        colour, unicode = _terminal.colour(self.output), _terminal.unicode()
+        power = components(item)
+        before = f"{iso(item.time, 3)[11:-1]} {format_scaled(round(item.freq - item.span / 2)):>9} "
+        after = f" {format_scaled(round(item.freq + item.span / 2))}  {peak(item, power)}"
+        room = _terminal.width() - len(before) - len(after)
+        if self.several:
+            room -= len(printable(self.channel)) + 2
+        bars = self._bars.setdefault(self.channel, Bars())
+        drawn = bars.line(power, room, colour=colour, unicode=unicode) if room >= 8 else ""
+        return before + drawn + after
+
+
+def peak(item: Spectrum, power: np.ndarray) -> str:
+    """`peak 99.7M -32.1 dBFS/Hz`: the strongest bin, its frequency rounded to what a bin can tell."""
+    if not len(power) or np.isnan(power).all():
+        return "peak none"
+    k = int(np.nanargmax(power))
+    step = item.span / len(power)
+    freq = item.freq + (k - len(power) // 2) * step
+    grid = 10.0 ** math.floor(math.log10(step)) if step > 0 else 1.0
+    return f"peak {format_scaled(round(round(freq / grid) * grid, 3))} {float(power[k]):.1f} {printable(item.unit)}"
+
+
+def block(item: IQ, lost: int) -> str:
+    kind = item.datatype + (f"x{item.channels}" if item.channels > 1 else "")
+    level = level_dBFS(components(item), item.datatype)
+    rate = f"{format_scaled(item.rate)}S/s" if math.isfinite(item.rate) else f"{item.rate} S/s"
+    line = f"{iso(item.time, 6)} sample {item.sample:>12} count {item.count:>7} {printable(kind)} {rate}"
+    if is_complex(item.datatype) or item.freq:
+        line += f" {format_scaled(item.freq)}Hz" if math.isfinite(item.freq) else f" {item.freq} Hz"
+    return line + f" level {level:6.1f} dBFS" + (f"  gap: {lost} samples lost" if lost else "")
+
+
+def message(item: Message) -> str:
+    before = f"{iso(item.time, 6)} {printable(item.protocol)}"
+    left = dict(item.fields)
+    if "icao" not in left:
+        words = " ".join(pair(key, value) for key, value in left.items())
+        return f"{before} {item.level:6.1f} dBFS {printable(item.raw)} {words}".rstrip()
+    cells = []
+    for names, width, unit in AIRCRAFT:
+        name = next((name for name in names if name in left), None)
+        text = "" if name is None else short(left.pop(name)) + unit
+        cells.append(f"{text:<{width}}" if not unit else f"{text:>{width}}")
+    words = " ".join(pair(key, value) for key, value in left.items())
+    note = "" if item.valid == "crc" else f" {item.valid}"
+    return f"{before} {' '.join(cells)} {item.level:6.1f} dBFS {printable(item.raw)}{note} {words}".rstrip()
+
+
+def row(values: dict) -> str:
+    return " ".join(pair(key, value) for key, value in values.items())
+
+
+def pair(key: str, value: Any) -> str:
+    text = short(value)
+    return f"{printable(str(key))}={text!r}" if " " in text else f"{printable(str(key))}={text}"
+
+
+def short(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.9g}"
+    if value is None:
+        return "-"
+    return printable(str(_fields.plain(value)))
