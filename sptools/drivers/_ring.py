@@ -36,6 +36,7 @@ class Ring:
         self._orders: queue.SimpleQueue[tuple[dict, queue.SimpleQueue]] = queue.SimpleQueue()
         self._filled = self._drained = 0.0  # seconds put in, taken out: one writer each
         self._stopping = False
+        self._patience = STALL_s + (1 / receiver.rate if receiver.rate > 0 else 0)  # a row of telemetry may take long
         self._thread = threading.Thread(target=self._fill, name="ring", daemon=True)
         self._thread.start()
 
@@ -50,9 +51,9 @@ class Ring:
     def read(self) -> Chunk | None:
         """The next chunk; None at the end. Raises what the receiver raised, after everything before it was read."""
         try:
-            item = self._items.get(timeout=STALL_s)
+            item = self._items.get(timeout=self._patience)
         except queue.Empty:
-            raise errors.Unavailable(f"{self.receiver.device}: no samples for {STALL_s:g} s") from None
+            raise errors.Unavailable(f"{self.receiver.device}: no samples for {self._patience:.3g} s") from None
         if isinstance(item, Chunk):
             self._drained += self._length(item)[1]
             return item

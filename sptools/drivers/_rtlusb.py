@@ -98,7 +98,8 @@ class UsbReceiver:
         self._chunks.put(item)  # the end stays the end
         if self._closing or item is None:
             return None
-        raise errors.Unavailable(f"{self.device} has stopped delivering (librtlsdr says {item}): unplugged?")
+        why = f" (librtlsdr says {item})" if item else ""
+        raise errors.Unavailable(f"{self.device} has stopped delivering{why}: unplugged?")
 
     def set(self, *, freq: float | None = None, gain: float | None = None, ppm: float | None = None) -> None:
         """Tune without a break in the stream. What the dongle refuses raises, and the rest stays as it was.

@@ -19,7 +19,7 @@ COUNT = 20_000  # samples a chunk: 20 ms
 class Receiver:
     """Gives `items` as fast as they are read: a Chunk, an exception to raise, None; an Event is waited for first."""
 
-    live, datatype, schema, device, clock = True, "cu8", None, "test:0", "none"
+    live, datatype, schema, device, clock, rate = True, "cu8", None, "test:0", "none", RATE
 
     def __init__(self, *items):
         self.items, self.settings, self.closed = list(items), [], threading.Event()
@@ -198,7 +198,7 @@ def test_stop_in_a_signal_handler_delivers_what_is_held():
 def test_rows_are_counted_as_rows():
     """Telemetry at 10 rows/s: a second holds ten."""
     receiver = Receiver(*(Chunk([{"n": n}], 10.0) for n in range(15)), None)
-    receiver.schema = {"type": "record"}
+    receiver.schema, receiver.rate = {"type": "record"}, 10.0
     ring = Ring(receiver, 1.0)
     ring._thread.join(2)
     assert ring.dropped == 5
@@ -209,4 +209,16 @@ def test_rows_are_counted_as_rows():
 def test_facts_are_the_receivers():
     ring = Ring(Receiver(None))
     assert (ring.device, ring.datatype, ring.live) == ("test:0", "cu8", True)
+    ring.close()
+
+
+def test_slow_telemetry_is_no_stall(monkeypatch):
+    """A row every 0.3 s, with a time limit of 0.1 s."""
+    monkeypatch.setattr(_ring, "STALL_s", 0.1)
+    pause = threading.Event()
+    pause.wait = lambda: time.sleep(0.3)
+    receiver = Receiver(pause, Chunk([{"n": 1}], 1 / 0.3))
+    receiver.schema, receiver.rate = {"type": "record"}, 1 / 0.3
+    ring = Ring(receiver)
+    assert ring.read().data == [{"n": 1}]
     ring.close()
