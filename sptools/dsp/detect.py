@@ -11,15 +11,18 @@ HALF_TURN = 2147483392
 class Discriminator:
     """Frequency of a channel:  y[n] = wrap(arg z[n] − arg z[n−1] − turn),  in 2⁻³² turns per sample.
 
-    z: float32 (2, …), real parts then imaginary ones, `count` samples; y: float32 (count,). y[n] stands for the time
-    half a sample before n. `settle` first outputs are 0: the phase means nothing before the filters are full.
+    z: float32 (rows, 2, columns), in each row the real parts, then the imaginary ones; y: float32 (rows·columns,), which
+    stands for the time half a sample before n. `settle` first outputs are 0: the phase means nothing before the filters are full.
     State: the last phase.
     """
 
     delay = 0.5
 
-    def __init__(self, count: int, turn: float, bias: complex, settle: int):
-        self._phase = np.empty(count, np.float32)
+    def __init__(self, shape: tuple[int, int, int], turn: float, bias: complex, settle: int):
+        rows, _, columns = shape
+        count = rows * columns
+        self._phase = np.empty((rows, columns), np.float32)
+        self._bias = np.empty(shape, np.float32)  # whole: adding a row to each row takes three times as long
         self._turns = np.zeros(count + 1, np.int32)
         self._step = np.empty(count, np.int32)
         self._settle = settle
@@ -29,19 +32,16 @@ class Discriminator:
     def set(self, turn: float, bias: complex) -> None:
         """What the channel still turns (turns per sample, removed exactly to 2⁻³²) and its constant."""
         self._turn = np.array(round((turn % 1.0) * 2**32) % 2**32, np.uint32).view(np.int32)[()]
-        self._bias = bias
+        self._bias[:, 0], self._bias[:, 1] = bias.real, bias.imag
 
     def reset(self) -> None:
         self._skip = self._settle
 
     def run(self, z: np.ndarray, out: np.ndarray) -> None:
-        real, imag = z[0].reshape(-1), z[1].reshape(-1)
-        if self._bias.real or self._bias.imag:
-            np.subtract(real, np.float32(self._bias.real), out=real)
-            np.subtract(imag, np.float32(self._bias.imag), out=imag)
+        np.subtract(z, self._bias, out=z)
         turns = self._turns
-        np.arctan2(imag, real, out=self._phase)
-        np.multiply(self._phase, np.float32(HALF_TURN / np.pi), out=turns[1:], casting="unsafe")
+        np.arctan2(z[:, 1], z[:, 0], out=self._phase)
+        np.multiply(self._phase.reshape(-1), np.float32(HALF_TURN / np.pi), out=turns[1:], casting="unsafe")
         np.subtract(turns[1:], turns[:-1], out=self._step)
         np.subtract(self._step, self._turn, out=self._step)
         np.copyto(out, self._step)
@@ -57,17 +57,16 @@ class Envelope:
 
     delay = 0.0
 
-    def __init__(self, count: int, bias: complex):
-        self._bias = bias
+    def __init__(self, shape: tuple[int, int, int], bias: complex):
+        self._bias = np.empty(shape, np.float32)
+        self.set(0.0, bias)
 
     def set(self, turn: float, bias: complex) -> None:
-        self._bias = bias
+        self._bias[:, 0], self._bias[:, 1] = bias.real, bias.imag
 
     def reset(self) -> None:
         pass
 
     def run(self, z: np.ndarray, out: np.ndarray) -> None:
-        real, imag = z[0].reshape(-1), z[1].reshape(-1)
-        np.subtract(real, np.float32(self._bias.real), out=real)
-        np.subtract(imag, np.float32(self._bias.imag), out=imag)
-        np.hypot(real, imag, out=out)
+        np.subtract(z, self._bias, out=z)
+        np.hypot(z[:, 0], z[:, 1], out=out.reshape(len(z), -1))

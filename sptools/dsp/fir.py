@@ -7,11 +7,14 @@ so y[m] stands for the input at ((m+1)·down − 1 − (len(h)−1)/2) / up, and
 The trick of `Banded`: `rows` groups of outputs form a row of a matrix product whose weights are a banded Toeplitz matrix.
 Rows that overlap in memory would make numpy leave BLAS, so the matrix is cut into parts of one row's new inputs; each
 part multiplies the same rows, shifted by one, and the products are added. 15 to 20 times the speed of scipy's upfirdn.
+Many small products instead of one large one spare OpenBLAS the copying of its operands: another 1.3 times.
 """
 
 from __future__ import annotations
 
 import numpy as np
+
+SMALL = 900_000  # multiplications in a product; OpenBLAS (0.3.10 on) multiplies up to 10⁶ in place, without packing
 
 
 def kaiser_lowpass(rate: float, passband: float, stopband: float, stop: float = 60.0) -> np.ndarray:
@@ -70,8 +73,8 @@ class Banded:
     """Filters fixed chunks of float32. Complex data lies interleaved (`width` 2); complex taps cost no more than real ones.
 
     `input`: where the next chunk is written, float32 (chunk · width,). `run()` gives float32, shape (chunk/(rows·down),
-    rows·up·width), or with `planar` (2, chunk/(rows·down), rows·up): all real parts, then all imaginary ones, each
-    contiguous (arctan2 of every other element takes three times as long).
+    rows·up·width), or with `planar` (chunk/(rows·down), 2, rows·up): in each row the real parts, then the imaginary ones,
+    so that nothing that follows strides over every other element.
     State: the inputs before the chunk that the next outputs still need.
     """
 
@@ -90,9 +93,8 @@ class Banded:
         self._buffer = np.zeros(self._keep + chunk * width, np.float32)
         self.input = self._buffer[self._keep :]
         columns = rows * up
-        shape = (2, self.count, columns) if planar else (self.count, columns * width)
-        self.output = np.empty(shape, np.float32)
-        self._sum = np.empty(shape[-2:], np.float32)
+        self.output = np.empty((self.count, 2, columns) if planar else (self.count, columns * width), np.float32)
+        self._sum = np.empty((self.count, columns * width), np.float32)
         self.set(taps)
 
     def set(self, taps: np.ndarray) -> None:
@@ -101,28 +103,36 @@ class Banded:
         index = np.arange(self.rows * self.up) * self.down + self.down - 1 - inputs[:, None] * self.up
         inside = (index >= 0) & (index < len(taps))
         dense = np.where(inside, taps[np.where(inside, index, 0)], 0)
-        if self.width == 1:
-            wanted = [dense]
-        else:  # (re + j·im)(a + j·b): a row for a and one for b, a column for each part of the product
+        if self.width == 2:  # (re + j·im)(a + j·b): a row for a and one for b, a column for each part of the product
             n, columns = dense.shape
-            real, imag = np.empty((n, 2, columns)), np.empty((n, 2, columns))
-            real[:, 0], real[:, 1] = dense.real, -dense.imag
-            imag[:, 0], imag[:, 1] = dense.imag, dense.real
-            real, imag = real.reshape(2 * n, columns), imag.reshape(2 * n, columns)
-            wanted = [real, imag] if self.planar else [np.stack([real, imag], axis=2).reshape(2 * n, 2 * columns)]
+            pieces = np.empty((n, 2, 2, columns))  # input, its part, part of the product, output
+            pieces[:, 0, 0], pieces[:, 0, 1] = dense.real, dense.imag
+            pieces[:, 1, 0], pieces[:, 1, 1] = -dense.imag, dense.real
+            dense = (pieces if self.planar else pieces.swapaxes(2, 3)).reshape(2 * n, 2 * columns)
         size, cut = self.group * self.width, self._lead * self.width
-        outputs = list(self.output) if self.planar else [self.output]
-        matrix = self._buffer.reshape(-1, size)
-        self._products = []
-        for whole, out in zip(wanted, outputs, strict=True):
-            weights = [whole[max(i * size, cut) : (i + 1) * size].astype(np.float32) for i in range(self.parts)]
-            views = [matrix[i : i + self.count, size - len(w) :] for i, w in enumerate(weights)]
-            self._products.append((out, list(zip(views, weights, strict=True))))
+        self._weights = [dense[max(i * size, cut) : (i + 1) * size].astype(np.float32) for i in range(self.parts)]
+        self._arrange()
 
     def feed(self, target: Banded) -> None:
         """Lets `run` write straight into the next filter's input."""
         self.output = target.input.reshape(self.output.shape)
-        self._products = [(self.output, self._products[0][1])]
+        self._arrange()
+
+    def _arrange(self) -> None:
+        """The views that `run` multiplies: (output, its scratch, [(rows, weights) of each part])."""
+        size, columns = self.group * self.width, self._sum.shape[1]
+        batch = min(self.count, max(1, SMALL // (size * columns)))
+        flat = self.output.reshape(self._sum.shape)
+        self._products = []
+        for lo, rows in ((0, batch), (self.count // batch * batch, self.count % batch)):
+            many = (self.count - lo) // rows if rows else 0
+            if many:
+                part, shape, inputs = slice(lo, lo + many * rows), (many, rows, columns), []
+                for i, w in enumerate(self._weights):
+                    start = (lo + i) * size
+                    view = self._buffer[start : start + many * rows * size].reshape(many, rows, size)
+                    inputs.append((view[:, :, size - len(w) :], w))
+                self._products.append((flat[part].reshape(shape), self._sum[part].reshape(shape), inputs))
 
     def fill(self, real: float, imag: float = 0.0) -> None:
         """As if the input had been constant before."""
@@ -131,11 +141,11 @@ class Banded:
             self._buffer[1::2] = imag
 
     def run(self) -> np.ndarray:
-        for out, ((view, weights), *others) in self._products:
+        for out, scratch, ((view, weights), *others) in self._products:
             np.matmul(view, weights, out=out)
             for view, weights in others:
-                np.matmul(view, weights, out=self._sum)
-                np.add(out, self._sum, out=out)
+                np.matmul(view, weights, out=scratch)
+                np.add(out, scratch, out=out)
         if self._keep:
             self._buffer[: self._keep] = self._buffer[len(self._buffer) - self._keep :]
         return self.output

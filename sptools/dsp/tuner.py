@@ -76,7 +76,7 @@ def shortest(passband: float, stopbands: list[tuple[float, float]], guess: float
 
 class Tuner:
     """Filters fixed chunks. `input`: where the next `chunk` of components is written, float32 (2·chunk,). `run()` gives
-    the channel, shape (2, n/ROWS, ROWS), real then imaginary, or with `planar=False` interleaved. Full scale is 1.
+    the channel, shape (n/ROWS, 2, ROWS), real parts then imaginary, or with `planar=False` interleaved. Full scale is 1.
 
     `turn`: turns per output sample that are left; `first`: the phase in turns of the first output; `bias`: complex
     constant left; `delay`: in input samples; `settle`: outputs until the filters are full.
@@ -119,6 +119,11 @@ class Tuner:
         self.count = chunk // before
         self.settle = int(np.ceil(2 * (self.delay + before) / before))
         self.tune(offset)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Of what `run` gives with `planar`."""
+        return self.count // ROWS, 2, ROWS
 
     @property
     def input(self) -> np.ndarray:

@@ -51,7 +51,7 @@ def wbfm(
     tuner = Tuner(rate, datatype, offset, half, half + width, p.downs, p.chunk)
     taps, centre = audio_taps(p.rate * p.up, audio, TIME_s[deemphasis])
     taps *= p.rate / 2**32 / DEVIATION_Hz
-    detector = Discriminator(tuner.count, tuner.turn, tuner.bias, tuner.settle)
+    detector = Discriminator(tuner.shape, tuner.turn, tuner.bias, tuner.settle)
     return AudioDemodulator(p, tuner, detector, taps, centre)
 
 
