@@ -1,0 +1,63 @@
+"""The bits of one message → fields. `raw` is the message as an integer, first bit highest; `icao` is known by now.
+
+    DF 0, 16  5 DF · 1 vertical status · 13 · 13 altitude · … · 24 address parity
+    DF 4, 20  5 DF · 3 flight status · 11 · 13 altitude · [56 MB] · 24 address parity        DF 5, 21 identity instead
+    DF 11     5 DF · 3 capability · 24 address · 24 parity with the interrogator's code
+    DF 17, 18 5 DF · 3 capability or control · 24 address · 56 ME · 24 parity
+
+Source: ICAO Annex 10 volume IV §3.1.2.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import squitter
+from .altitude import altitude13, squawk
+
+# DF18: control 3 is coarse, 4 management, 7 reserved: their 56 bits are not an ADS-B message's
+ADSB_CONTROLS = (0, 1, 2, 5, 6)
+MASK_56 = (1 << 56) - 1
+
+
+def decode(df: int, raw: int, icao: int) -> dict[str, Any]:
+    """Fields of a message whose parity was believed. Pure: a position needs `aircraft`."""
+    fields: dict[str, Any] = {"icao": f"{icao:06X}", "df": df}
+    if df == 17:
+        fields["capability"] = raw >> 104 & 7
+        squitter.decode(raw >> 24 & MASK_56, fields)
+    elif df == 11:
+        fields["capability"] = capability = raw >> 48 & 7
+        if capability in (4, 5):
+            fields["on_ground"] = capability == 4
+    elif df == 18:
+        fields["control"] = control = raw >> 104 & 7
+        if control in ADSB_CONTROLS:
+            squitter.decode(raw >> 24 & MASK_56, fields)
+    elif df < 24:
+        surveillance(df, raw if df < 16 else raw >> 56, fields)
+        if df in (20, 21) and raw >> 72 & 0xFF == 0x20:  # BDS 2,0: the register names itself
+            name = squitter.callsign(raw >> 24 & 0xFFFFFFFFFFFF)
+            if name and "#" not in name:
+                fields["callsign"] = name
+    return fields
+
+
+def surveillance(df: int, head: int, fields: dict[str, Any]) -> None:
+    """`head`: 56 bits of which the first 32 are read."""
+    code = head >> 24 & 0x1FFF
+    if df in (0, 16):
+        fields["on_ground"] = bool(head >> 50 & 1)
+    else:
+        flight = head >> 48 & 7
+        if flight <= 3:
+            fields["on_ground"] = bool(flight & 1)
+        if flight <= 5:
+            fields["alert"] = 2 <= flight <= 4
+            fields["spi"] = flight >= 4
+    if df in (5, 21):
+        fields["squawk"] = squawk(code)
+    else:
+        feet = altitude13(code)
+        if feet is not None:
+            fields["altitude_ft"] = feet

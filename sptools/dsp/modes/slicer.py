@@ -1,0 +1,76 @@
+"""Pulse heights → bits. A bit is two half bits of 0.5 µs: 1 is a pulse then silence, 0 silence then a pulse.
+
+`plain` compares the halves. `equalised` undoes sampling between two half bits: a share e of each pulse then leaks into
+the sample after it (late) or before it (early). Of 159 messages in the bundled recording, 15 need it.
+
+Late, with a and b the halves of a bit: after a 1 the next a lacks what a pulse just before would have leaked into it, and
+counts (1+e)·a; after a 0 it holds that leak and counts (1−e)·a. So (1−e)·a > b is a 1, (1+e)·a ≤ b is a 0, and between them the
+bit equals its predecessor. The share e is what the preamble shows: leaks / (leaks + pulses). Early is the same with time
+reversed and the halves exchanged. The idea is Oliver Jowett's (dump1090), there a loop over bits. Here the run of equal
+bits is the carry of one addition: sum = (one | like) + one has a carry out of bit i exactly if bit i is sure to be 1, or is like a
+predecessor that has one. That costs a dozen operations for all candidates of a chunk instead of 112 dependent steps.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+DATA = 16  # samples from the first pulse to the first half bit
+HALVES = 224
+SPAN = DATA + HALVES
+BITS = 112
+
+_U1 = np.uint64(1)
+_TOP = np.uint64(63)
+# reversal of a byte's bits
+FLIP = np.array([int(f"{i:08b}"[::-1], 2) for i in range(256)], np.uint8)
+
+
+def pack(flags: np.ndarray) -> np.ndarray:
+    """bool (n, 112) → uint8 (n, 14), first bit lowest."""
+    return np.packbits(flags, axis=1, bitorder="little")
+
+
+def plain(window: np.ndarray) -> np.ndarray:
+    """`window`: uint16 (n, SPAN), from the first pulse. Returns packed bits, uint8 (n, 14)."""
+    return pack(window[:, DATA::2] > window[:, DATA + 1 :: 2])
+
+
+def leaks(window: np.ndarray, before: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The share e as float32 (n,), and whether it leaks ahead, bool (n,). `before`: the sample before each window."""
+    w = window[:, :11].astype(np.float32)
+    pulses = w[:, 0] + w[:, 2] + w[:, 7] + w[:, 9]
+    early = 2 * (before.astype(np.float32) + w[:, 6])
+    late = 2 * (w[:, 3] + w[:, 10])
+    most = np.maximum(early, late)
+    return most / (most + pulses), early > late
+
+
+def equalised(window: np.ndarray, before: np.ndarray) -> np.ndarray:
+    """As `plain`, with the leak undone. `before`: uint16 (n,), the sample before the first pulse."""
+    if not len(window):
+        return np.empty((0, BITS // 8), np.uint8)
+    share, ahead = leaks(window, before)
+    halves = window[:, DATA:].astype(np.float32)
+    halves[ahead] = halves[ahead, ::-1]
+    a, b = halves[:, 0::2], halves[:, 1::2]
+    less, more = (1 - share)[:, None], (1 + share)[:, None]
+    one, like = a * less > b, a * more > b  # where both hold, `like` is of no account
+    one[:, 0] = like[:, 0]  # silence stands before the first bit
+    bits = carries(pack(one), pack(like))
+    bits[ahead] = FLIP[~bits[ahead, ::-1]]
+    return bits
+
+
+def carries(one: np.ndarray, like: np.ndarray) -> np.ndarray:
+    """Bit i is `one` i, or (`like` i and bit i−1). Packed, uint8 (n, 14) each, first bit lowest."""
+    x, y = (np.zeros((len(one), 16), np.uint8) for _ in range(2))
+    x[:, :14], y[:, :14] = one | like, one
+    x, y = x.view("<u8"), y.view("<u8")
+    total = x + y
+    over = (total[:, 0] < x[:, 0]).astype(np.uint64)
+    total[:, 1] += over
+    into = x ^ y ^ total  # carries into each place; the decision i is the carry into i+1
+    out = into >> _U1
+    out[:, 0] |= (into[:, 1] & _U1) << _TOP
+    return np.ascontiguousarray(out.view(np.uint8)[:, :14])
