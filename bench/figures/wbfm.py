@@ -21,7 +21,7 @@ def decode(path: Path) -> tuple[np.ndarray, float]:
 
 def against_rtl_fm(bench: Bench) -> Iterator[Figure]:
     rate, length = 1.2e6, 10
-    times = max(1, round(12 * bench.scale))
+    times = max(1, round(20 * bench.scale))
     # rtl_fm tunes a quarter of its rate above what it is asked for
     path = signals.repeat(bench.folder / "a.cu8", signals.fm(rate, length, [(-rate / 4 + BELOW, 0.75, 1e3)]), times)
     rtl_fm = [
