@@ -26,6 +26,7 @@ def sim(
     die: Seconds | None = None,
     timeout: Seconds = 3.0,
     station: Hertz | None = None,
+    channel: Offset | None = None,
     offset: Offset | None = None,
     cnr: Decibel | None = None,
     tone: Offset | None = None,
@@ -66,7 +67,8 @@ def sim(
         stall: stop delivering after so long, as a hung device
         die: end after so long, as a device that is pulled out
         timeout: a stall is reported after so long
-        station: frequency that the station stands on; by default freq, nbfm 350 kHz above
+        station: frequency that the station stands on, whatever is tuned to; by default freq (nbfm: freq + channel)
+        channel: distance of the voice channel from the centre
         offset: error of the station's frequency
         cnr: carrier-to-noise ratio in the station's channel
         tone: programme tone; in sim:tone the tone's distance from the centre; 0 silence (nbfm: a voice by default)
@@ -98,15 +100,15 @@ def sim(
     stations = registry.names("drivers/sim")
     if address not in stations:
         raise Usage(f"sim:{address} is not a station: {', '.join(stations)}")
-    make = getattr(registry.load("drivers/sim", address), address)
-    code = make.__code__
-    takes = code.co_varnames[: code.co_kwonlyargcount]
+    description = registry.describe("drivers/sim", address)
     if gain != gain:
         del given["gain"]
     for key in given:
-        if key not in takes:
-            valid = ", ".join(sorted({*takes, *OWN} - {"address"}))
+        if key not in description.valid:
+            valid = ", ".join(sorted({*description.valid, *OWN} - {"address"}))
             raise Usage(f"sim:{address} has no key {key!r}; it has {valid}")
+        given[key] = description.setting(key).parse(given[key], f"sim:{address}: {key}")
+    make = getattr(registry.load("drivers/sim", address), address)
     source = make(**given)
     faults = Faults(source.rate, lose, lose_every, stall, die, timeout)
     return Receiver(source, f"sim:{address}", pace, start, faults)

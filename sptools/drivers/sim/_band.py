@@ -38,6 +38,7 @@ class Band:
 
     schema = None
     datatype = "cu8"
+    start = 0
 
     def __init__(
         self, rate: float, freq: float, gain: float, cell: int, emitters: Sequence[Emitter], sigma: float, seed: int

@@ -1,6 +1,7 @@
 """Programme audio: a WAV file or a made-up voice, repeated for ever, as modulation on a slow grid."""
 
 import wave
+from collections.abc import Callable
 from fractions import Fraction
 
 import numpy as np
@@ -9,7 +10,8 @@ from sptools.errors import BadData, NoInput, NoPermission, Usage
 
 TAPS = 24
 PHASES = 512  # places between two samples of audio; the error of time lies 79 dB below a 1 kHz tone
-PASS = 0.45  # of the audio's rate: what lies above is damped
+PASS = 0.47  # of the audio's rate: what lies above is damped
+BETA = 6.0  # of the Kaiser window over the taps
 
 
 def read_wav(path: str) -> tuple[np.ndarray, float]:
@@ -60,17 +62,25 @@ def preemphasised(sound: np.ndarray, rate: float, tau: float) -> np.ndarray:
     return loud * (np.abs(sound).max() / max(np.abs(loud).max(), 1e-9))
 
 
-def kernel(response, window_beta: float = 6.0) -> np.ndarray:
+def limited(sound: np.ndarray, rate: float, width: float) -> np.ndarray:
+    """Only what lies below `width` Hz of a repeated sound, peak 1."""
+    spectrum = np.fft.rfft(sound)
+    spectrum[np.fft.rfftfreq(len(sound), 1 / rate) > width] = 0
+    spectrum[0] = 0
+    quiet = np.fft.irfft(spectrum, len(sound))
+    return quiet / max(np.abs(quiet).max(), 1e-9)
+
+
+def kernel(response: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
     """float32 (PHASES, TAPS): interpolation with the frequency response `response(f)`, f in cycles per audio sample."""
-    f = (np.arange(-400, 400) + 0.5) / 800 * 2 * PASS
+    lines = 96  # of the response: the taps repeat after lines / (2 · PASS) samples, four times their length
+    f = (np.arange(lines) + 0.5 - lines / 2) / lines * 2 * PASS
     t = np.arange(TAPS)[None, :] - TAPS // 2 + 1 - (np.arange(PHASES)[:, None] + 0.5) / PHASES
     taps = np.empty((PHASES, TAPS))
-    for i in range(PHASES):  # by rows: the whole cube would take 80 MB
-        taps[i] = (response(f) * np.exp(-2j * np.pi * np.outer(t[i], f))).real.sum(axis=1)
-    taps *= 2 * PASS / 800
-    return (taps * np.i0(window_beta * np.sqrt(np.clip(1 - (t / (TAPS / 2)) ** 2, 0, 1))) / np.i0(window_beta)).astype(
-        np.float32
-    )
+    for i in range(PHASES):  # by rows: the whole cube would take 20 MB
+        taps[i] = (np.exp(-2j * np.pi * np.outer(t[i], f)) @ response(f)).real
+    window = np.i0(BETA * np.sqrt(np.clip(1 - (t / (TAPS / 2)) ** 2, 0, 1))) / np.i0(BETA)
+    return (taps * window * (2 * PASS / lines)).astype(np.float32)
 
 
 class Loop:

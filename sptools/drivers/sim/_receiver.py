@@ -3,8 +3,6 @@
 import time
 from typing import Any, Protocol
 
-import numpy as np
-
 from sptools.drivers._chunk import Chunk
 from sptools.drivers._pace import Pacer
 from sptools.errors import Unavailable, Usage
@@ -20,6 +18,7 @@ class Source(Protocol):
     gain: float
     datatype: str
     schema: dict | None
+    start: int  # ns UTC of sample 0, for rows that carry it
 
     def tune(self, freq: float, gain: float) -> None:
         """Takes effect with the next samples taken."""
@@ -66,7 +65,10 @@ class Receiver:
         self.live = pace > 0
         self.rate, self.freq, self.gain = source.rate, source.freq, source.gain
         self.datatype, self.schema = source.datatype, source.schema
-        self.start = start if start is not None or self.live else time.time_ns()
+        if start is None and (not self.live or source.schema is not None):
+            start = time.time_ns()
+        self.start = start
+        source.start = start or 0
         self.clock = "none" if self.start is None else "sim"
         self.pacer = Pacer(self.rate, pace if self.live else 1.0)
         self.size = source.chunk(self.live)
