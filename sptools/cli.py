@@ -137,7 +137,8 @@ def parse(interface: Interface, arguments: list[str]) -> dict[str, Any]:
     found: dict[str, Any] = {}
 
     def collect(**given: Any) -> None:
-        found.update({name: value for name, value in given.items() if value not in (None, [], 0)})
+        # a count of 0 is a flag that was not given; False is --no-x
+        found.update({k: v for k, v in given.items() if v is False or (v is not None and v != [] and v != 0)})
 
     parameters = [_parameter(typer, setting) for setting in (*interface.positional, *interface.settings)]
     # typer reads a function's signature; this one is made up from the description

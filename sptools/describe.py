@@ -317,7 +317,7 @@ def _read_docstring(description: Description, text: str) -> None:
             found[title] += row + "\n"
     description.text = found.pop("").strip("\n")
     examples = _dedent(found.pop("examples", ""))
-    description.examples = [row.strip() for row in examples.replace("\\\n", " ").split("\n") if row.strip()]
+    description.examples = [row.strip() for row in re.sub(r"\s*\\\n\s*", " ", examples).split("\n") if row.strip()]
     description.sections = {title: _dedent(body).strip("\n") for title, body in found.items()}
 
 

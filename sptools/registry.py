@@ -15,6 +15,7 @@ from sptools.describe import Description, read_signature, read_summary
 from sptools.errors import Usage
 
 HOME = os.path.dirname(os.path.abspath(__file__))
+NOUNS = {"demods": "demodulator", "cmd": "tool"}
 FOLDERS = {"demods": "dsp/demods"}  # elsewhere the kind is the folder
 SUFFIXES = {
     ".sigmf-meta": "sigmf", ".sigmf-data": "sigmf", ".sigmf": "sigmf", ".txt": "text", ".ndjson": "jsonl",
@@ -68,7 +69,7 @@ def unknown(kind: str, name: str, valid: Iterable[str]) -> str:
     valid = list(valid)
     near = get_close_matches(name, valid, 1)
     guess = f"did you mean {near[0]}? " if near else ""
-    one = kind.rpartition("/")[2].rstrip("s")
+    one = NOUNS.get(kind, kind.rpartition("/")[2].rstrip("s"))
     return f"no {one} {name!r}: {guess}there are {', '.join(valid) or 'none'}"
 
 

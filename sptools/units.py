@@ -48,7 +48,7 @@ Live = Annotated[T, LIVE]
 def split_number(value: str, what: str, example: str) -> tuple[str, int, str]:
     """(digits, decimal exponent, suffix) of a text such as `99.7M`; kept apart so that the one rounding comes last."""
     found = NUMBER.fullmatch(value)
-    if not found or len(value) > 64 or abs(int(found[2] or 0)) > 400:
+    if not found or len(value) > 500 or abs(int(found[2] or 0)) > 400:
         raise Usage(f"{value!r} is not {what}: write it like {example}")
     return found[1], int(found[2] or 0), found[3] or ""
 

@@ -57,7 +57,9 @@ def bash(interface: Interface) -> str:
     for setting in every:
         if (words := choices(setting)) and setting.flag not in seen:
             seen.add(setting.flag)
-            rows.append(f"    {either([setting])}) mapfile -t COMPREPLY < <(compgen -W '{' '.join(words)}' -- \"$cur\")")
+            rows.append(
+                f"    {either([setting])}) mapfile -t COMPREPLY < <(compgen -W '{' '.join(words)}' -- \"$cur\")"
+            )
             rows.append("      return ;;")
     paths = [s for s in every if s.unit.name in FILES and s.takes_value]
     others = list({s.flag: s for s in every if s.takes_value and s not in paths and not choices(s)}.values())
@@ -76,9 +78,9 @@ def bash(interface: Interface) -> str:
         rows += ["    esac", "  done"]
     rows += ["  if [[ $cur == -* ]]; then", '    mapfile -t COMPREPLY < <(compgen -W "$flags" -- "$cur")']
     if added:
-        words = " ".join(f"{mode}:" if interface.endpoint else mode for mode in added)
+        names = " ".join(f"{mode}:" if interface.endpoint else mode for mode in added)
         rows += ["  elif ((COMP_CWORD == 1)); then"]
-        rows += [f"    mapfile -t COMPREPLY < <(compgen -W '{words}' -- \"$cur\"; compgen -f -- \"$cur\")"]
+        rows += [f'    mapfile -t COMPREPLY < <(compgen -W \'{names}\' -- "$cur"; compgen -f -- "$cur")']
         rows += ["    compopt -o nospace 2> /dev/null"] if interface.endpoint else []
     rows += ["  else", '    mapfile -t COMPREPLY < <(compgen -f -- "$cur")', "  fi", "}"]
     return "\n".join([*rows, f"complete -o filenames -F {function} {name}", ""])
@@ -142,7 +144,7 @@ def fish(interface: Interface) -> str:
         rows.append(f"complete -c {name} -n __fish_is_first_arg -a '{words}'")
     for mode, settings in added.items():
         if interface.endpoint:
-            test = f"string match -q -- \"* {mode}:*\" (commandline -p)"
+            test = f'string match -q -- "* {mode}:*" (commandline -p)'
         else:
             test = f"__fish_seen_subcommand_from {mode}"
         rows += [fish_line(name, setting, test) for setting in settings]

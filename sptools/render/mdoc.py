@@ -55,9 +55,9 @@ def text(words: str) -> str:
 def word(value: str) -> str:
     """One argument of a macro: quoted where it has blanks, guarded where it could be taken for a macro."""
     found = text(value)
-    if len(value) <= 3 and value.isalpha() or value in ("-", "|", "(", ")", "[", "]", ".", ",", ":", ";", "?", "!"):
+    if (len(value) <= 3 and value.isalpha()) or value in ("-", "|", "(", ")", "[", "]", ".", ",", ":", ";", "?", "!"):
         found = "\\&" + found.removeprefix("\\&")
-    return '"' + found.replace('"', '\\(dq') + '"' if " " in found or '"' in found else found
+    return '"' + found.replace('"', "\\(dq") + '"' if " " in found or '"' in found else found
 
 
 def lines(paragraph: str) -> list[str]:
@@ -130,7 +130,6 @@ def mode(special: Description, endpoint: bool) -> list[str]:
     if special.text:
         rows += [".Pp", *prose(special.text)]
     if special.settings:
-        rows += [".Pp"] if not rows[-1] == ".Ed" else []
         rows += listing(special.settings)
     if special.source:
         rows += [*([".Pp"] if not special.settings else []), *lines(f"Source: {special.source}")]
