@@ -35,8 +35,8 @@ def main() -> None:
             try:
                 for figure in importlib.import_module(f"figures.{name}").figures(bench):
                     print(row(figure), flush=True)
-            except Missing as missing:
-                print(f"{name}: not measured, {missing}", flush=True)
+            except (Missing, RuntimeError) as reason:
+                print(f"{name}: not measured, {reason}", flush=True)
 
 
 if __name__ == "__main__":

@@ -26,7 +26,8 @@ def to_first_block(command: Command) -> float:
         got = 0
         while got < FIRST:
             data = os.read(child.stdout.fileno(), 1 << 20)
-            assert data, f"{command} ended before its first block"
+            if not data:
+                raise RuntimeError(f"{command} ended before its first block")
             got += len(data)
         passed = time.perf_counter() - begin
         child.kill()
