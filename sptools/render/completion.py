@@ -108,7 +108,10 @@ def zsh(interface: Interface) -> str:
         rows.append(f"  _arguments -s $flags '1:mode:({words})' '*:file:_files'")
     else:
         rows.append("  _arguments -s $flags '*:file:_files'")
-    return "\n".join([*rows, "}", f"compdef _{name.replace('-', '_')} {name}", ""])
+    function = f"_{name.replace('-', '_')}"
+    # found through fpath, the file itself is the function; sourced, it registers one
+    tail = [f'if [[ $funcstack[1] == _{name} ]]; then {function} "$@"; else compdef {function} {name}; fi']
+    return "\n".join([*rows, "}", *tail, ""])
 
 
 def zsh_specs(setting: Setting) -> list[str]:

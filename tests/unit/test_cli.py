@@ -26,7 +26,8 @@ from sptools.settings import Common
 from sptools.units import *
 
 def tool(run: Common, source: str, others: list[str] = ["-"], *, freq: Live[Hertz] = 100e6,
-         level: Decibel | None = None, fancy: bool = True, many: list[Hertz] = [], width: Annotated[Live[Hertz], Within(10e3, 300e3)] = 200e3,
+         level: Decibel | None = None, fancy: bool = True, many: list[Hertz] = [],
+         width: Annotated[Live[Hertz], Within(10e3, 300e3)] = 200e3,
          kind: Literal["a", "b"] = "a", raises: str = "") -> int:
     """Shows what it got.
 
