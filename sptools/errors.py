@@ -93,8 +93,8 @@ class OutsideBand(Usage):
 
 def all_codes() -> dict[int, bool]:
     """Exit status → should a supervisor restart, over all classes here; the unit files are generated from it."""
-    found = {}
-    pending = [SpError]
+    found: dict[int, bool] = {}
+    pending: list[type[SpError]] = [SpError]
     while pending:
         cls = pending.pop()
         found.setdefault(cls.code, cls.restart)

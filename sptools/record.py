@@ -17,7 +17,7 @@ CLOCKS = ("none", "ntp", "pps", "sim")
 VALID = ("crc", "repaired", "inferred", "none")
 
 # SigMF datatype → dtype of one real component. Complex data lies interleaved, I first.
-COMPONENT = {
+COMPONENT: dict[str, np.dtype] = {
     "u8": np.dtype("u1"), "i8": np.dtype("i1"),
     "i16_le": np.dtype("<i2"), "u16_le": np.dtype("<u2"), "i32_le": np.dtype("<i4"),
     "f32_le": np.dtype("<f4"), "f64_le": np.dtype("<f8"),

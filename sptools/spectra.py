@@ -51,6 +51,7 @@ class Spectra:
             self.kernel.reset()
             self.base = item.sample
         self.last = item
+        assert self.kernel is not None
         yield from self._records(self.kernel.process(components(item)))
 
     def finish(self) -> Iterator[Item]:

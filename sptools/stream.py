@@ -84,9 +84,12 @@ class Counted:
         self.channel = ""
 
     def __iter__(self) -> Iterator[Item]:
-        for item in self.items:
-            self.count(item)
-            yield item
+        return self
+
+    def __next__(self) -> Item:
+        item = next(self.items)
+        self.count(item)
+        return item
 
     def close(self) -> None:
         close = getattr(self.items, "close", None)

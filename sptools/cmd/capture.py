@@ -96,7 +96,7 @@ def capture(
         ring.set(**settings)
 
     def facts() -> dict:
-        return {"dropped": ring.dropped} if device.live else {}
+        return {"dropped": ring.dropped, "queue_s": round(ring.queue_s, 3)} if device.live else {}
 
     try:
         drive(run, "sp-capture", limited(iter(blocks), run), Pass(), stop=ring.stop, change=change, facts=facts)

@@ -52,6 +52,7 @@ def demod(
     def make(rate: float, datatype: str, offset: float):  # type: ignore[no-untyped-def]
         return factory(rate, datatype, offset, **settings)
 
+    wishes: list[float | None] = [*freq] or [None]
     base = f"{node_name(name)}/{task}"
     stages = [
         Stage(
@@ -62,7 +63,7 @@ def demod(
             freq=wanted,
             fill=fill == "zero",
         )
-        for wanted in freq or [None]
+        for wanted in wishes
     ]
     channels = Channels(stages)
 
