@@ -11,6 +11,7 @@ from ctypes import CFUNCTYPE, POINTER, c_char_p, c_int, c_uint32, c_void_p
 from typing import Any
 
 from .. import errors
+from ._rtlrange import REACH
 
 Callback = CFUNCTYPE(None, c_void_p, c_uint32, c_void_p)  # buf, len, ctx
 NAMES = ("librtlsdr.so.0", "librtlsdr.so.2", "librtlsdr.so")  # Debian 12 and before, Debian 13, built by hand
@@ -41,6 +42,7 @@ _PROTOTYPES: dict[str, tuple[Any, ...]] = {  # result, arguments. Source: rtl-sd
 
 # libusb's codes, which librtlsdr passes on
 _ACCESS, _NO_DEVICE, _NOT_FOUND, _BUSY = -3, -4, -5, -6
+_REFUSED = (-2, -22)  # by librtlsdr itself: not possible with this tuner; EINVAL
 _WHY = {
     _ACCESS: "no permission: 'apt install rtl-sdr' brings the udev rule, then plug it in again and be in group plugdev",
     _NO_DEVICE: "it is not there any more: unplugged?",
@@ -94,12 +96,19 @@ class Device:
         return self._lib(name, self._pointer, *args)
 
     def set(self, name: str, value: int) -> None:
-        """rtlsdr_set_<name>(device, value); errors.Usage if it is refused, errors.Unavailable if the dongle is gone."""
+        """rtlsdr_set_<name>(device, value). errors.Usage if the value is refused, errors.Unavailable if USB fails."""
         code = self(f"set_{name}", value)
+        if code >= 0:
+            return
+        who = f"rtlsdr:{self._index}"
         if code in _WHY:
-            raise errors.Unavailable(f"rtlsdr:{self._index}: {_WHY[code]}")
-        if code < 0:
-            raise errors.Usage(f"rtlsdr:{self._index} refuses {name} {value} (librtlsdr says {code})")
+            raise errors.Unavailable(f"{who}: {_WHY[code]}")
+        # -1 is both libusb's I/O error and a tuner's answer to a frequency beyond its reach
+        if code in _REFUSED or (name == "center_freq" and not REACH[0] <= value <= REACH[1]):
+            raise errors.Usage(f"{who} refuses {name} {value} (librtlsdr says {code})")
+        raise errors.Unavailable(
+            f"{who}: USB fails while setting {name} (librtlsdr says {code}): try another port or cable"
+        )
 
     def gains(self) -> tuple[int, ...]:
         """What the tuner can amplify by, in tenths of a dB."""

@@ -9,6 +9,7 @@ from .. import errors
 
 CRYSTAL_Hz = 28.8e6
 FREQ = 100e6
+REACH = (24e6, 1.766e9)  # Hz, of the R820T; others less, or a little more
 RATE = 2.4e6  # the highest that most USB hosts take without loss
 RATES = ((225_001, 300_000), (900_001, 3_200_000))  # what the resampler of the RTL2832U covers
 

@@ -153,7 +153,7 @@ class UsbReceiver:
     def _set_freq(self, device: Device, freq: int) -> None:
         try:
             device.set("center_freq", freq)
-        except errors.Usage:
+        except errors.SpError:
             if self.freq:
                 device("set_center_freq", int(self.freq))
             raise

@@ -246,6 +246,10 @@ print(devices())
         ("'0'", {"fail": "open:-3"}, 69, "udev"),
         ("'0'", {"fail": "open:-12"}, 69, "-12"),
         ("'0'", {"fail": "set_sample_rate:-4"}, 69, "unplugged"),
+        ("'0'", {"fail": "set_center_freq:-1"}, 69, "USB fails"),  # 100 MHz: not the tuner's fault
+        ("'0', freq=3e6", {"fail": "set_center_freq:-1"}, 2, "refuses center_freq 3000000"),
+        ("'0', rate=1e6", {"fail": "set_sample_rate:-22"}, 2, "refuses sample_rate"),
+        ("'0'", {"fail": "reset_buffer:-1"}, 69, "reset"),
         ("'0'", {"fail": "read_async:-1"}, 69, "stopped delivering"),
         ("'zero'", {}, 2, "rtlsdr:serial=00000101"),
         ("'1', serial='x'", {}, 2, "the index or the serial number"),
@@ -286,6 +290,24 @@ def test_without_a_library(dongle, tmp_path):
     assert failed[0] == 69
     assert "apt install rtl-sdr" in failed[1] and "pyrtlsdr[lib]" in failed[1]
     assert listed == [f"rtlsdr: {failed[1]}"]
+
+
+def test_with_the_bundled_library():
+    """As installed with the extra: pyrtlsdr's own library loads and can look for dongles."""
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            HEAD + "from sptools.drivers.rtlsdr import library; print([library().name])\nprint(devices())",
+        ],
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert done.returncode == 0, done.stderr
+    name, lines = map(ast.literal_eval, done.stdout.splitlines())
+    assert "pyrtlsdrlib" in name[0]
+    assert all(line.startswith("rtlsdr:") for line in lines) and "fake" not in done.stdout
 
 
 def test_with_debians_library(dongle):

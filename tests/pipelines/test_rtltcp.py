@@ -3,8 +3,10 @@
 import socket
 import struct
 import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +18,7 @@ from sptools.drivers.rtltcp import rtltcp, split
 
 RATE = 2_400_000
 HEADER = struct.pack(">4sII", b"RTL0", 5, 29)  # R820T
+CAPTURE = str(Path(sys.executable).with_name("sp-capture"))
 ALLOWED = {0x01, 0x02, 0x03, 0x04, 0x05, 0x08, 0x0D, 0x0E}
 
 
@@ -56,6 +59,7 @@ def server(dongle, tmp_path):
         threading.Thread(target=process.stdout.read, daemon=True).start()  # it logs every command
         return f"//[{host}]:{port}" if ":" in host else f"//{host}:{port}"
 
+    start.started = started
     yield start
     for process in started:
         process.kill()
@@ -301,3 +305,38 @@ def test_addresses(address, place):
 def test_not_an_address(address):
     with pytest.raises(errors.Usage, match="rtltcp://host:1234"):
         split(address)
+
+
+def capture(*args):
+    return subprocess.run([CAPTURE, *args, "-o", "cu8:-"], capture_output=True, timeout=30)
+
+
+def test_the_whole_command(server, tmp_path):
+    """sp-capture on the real rtl_tcp: whole samples, in order, exit 0."""
+    address = server(file=rig.numbered(tmp_path / "x.cu8", 2 * RATE))
+    done = capture(f"rtltcp:{address}", "-f", "99.7M", "-s", "1M", "-n", "200000")
+    assert (done.returncode, done.stderr) == (0, b"")
+    numbers = np.frombuffer(done.stdout, "<u4")
+    assert len(numbers) == 100_000
+    assert np.all(np.diff(numbers) == 1)
+
+
+@pytest.mark.parametrize(
+    ("greeting", "code", "says"),
+    [(b"SSH-2.0-OpenSSH_9.2\r\n", 65, "not an rtl_tcp server"), (HEADER[:4], 69, "hung up")],
+)
+def test_the_whole_command_against_a_stranger(greeting, code, says):
+    done = capture(f"rtltcp:{Server(greeting, lambda link: link.shutdown(socket.SHUT_RDWR)).address}")
+    assert done.returncode == code
+    assert says in done.stderr.decode().splitlines()[-1]
+
+
+def test_the_whole_command_when_the_server_dies(server):
+    """The server is killed in the middle: what came is delivered, 69."""
+    args = [CAPTURE, f"rtltcp:{server()}", "-o", "cu8:-"]
+    with subprocess.Popen(args, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout.read(100_000)
+        server.started[0].kill()
+        _, err = process.communicate(timeout=10)
+    assert process.returncode == 69
+    assert "rtltcp://127.0.0.1" in err.decode().splitlines()[-1]
