@@ -79,8 +79,9 @@ class Coerce:
             name = field["name"]
             value = values.get(name, MISSING)
             if value is MISSING and "default" in field:
-                value = field["default"]
-            made[name] = self.value(field["type"], None if value is MISSING else value, name)
+                made[name] = default(field)
+            else:
+                made[name] = self.value(field["type"], None if value is MISSING else value, name)
         return made
 
     def value(self, schema: Any, value: Any, where: str) -> Any:
@@ -147,6 +148,14 @@ class Coerce:
         elif kind == "null" and value is None:
             return None
         raise BadData(f"has {_short(value)} for {where}, which is {_short(kind)}")
+
+
+def default(field: dict) -> Any:
+    """A field's default; in a schema bytes are spelled as the characters 0 to 255."""
+    kind = field["type"][0] if isinstance(field["type"], list) and field["type"] else field["type"]
+    kind = kind.get("type") if isinstance(kind, dict) else kind
+    value = field["default"]
+    return value.encode("latin-1", "replace") if kind in ("bytes", "fixed") and isinstance(value, str) else value
 
 
 def from_text(text: str) -> Any:

@@ -55,9 +55,6 @@ def read_header(take: Callable[[int], bytes], name: str) -> Layout:
             if length in (None, 0):
                 return Layout(*shape, None if length is None or form == b"RIFF" else 0, False)
             return Layout(*shape, length, length < DOUBTFUL or form != b"RIFF")
-        skipped += size
-        if skipped > HEADERS_LARGEST:
-            raise BadData(f"{name}: {skipped:,} bytes of {key!r} and other chunks come before the samples")
         if key == b"fmt ":
             if not 16 <= size <= FMT_LARGEST:
                 raise BadData(f"{name}: a fmt chunk of {size} bytes")
@@ -65,6 +62,9 @@ def read_header(take: Callable[[int], bytes], name: str) -> Layout:
         elif key == b"ds64" and form != b"RIFF" and 28 <= size <= FMT_LARGEST:
             large = struct.unpack_from("<Q", exactly(take, size + size % 2, name), 8)[0]
         else:
+            skipped += size + 8
+            if skipped > HEADERS_LARGEST:
+                raise BadData(f"{name}: {skipped:,} bytes of {key!r} and other chunks come before the samples")
             left = size + size % 2
             while left:
                 left -= len(exactly(take, min(left, SKIP), name))

@@ -116,7 +116,10 @@ class Facts:
         value = self.value.get(key)
         if value is None:
             return default
-        if not isinstance(value, want) or (want is int and (isinstance(value, bool) or not -BIG < value < BIG)):
+        fits = isinstance(value, want)
+        if want is int and fits:
+            fits = not isinstance(value, bool) and -BIG < int(value) < BIG
+        if not fits:
             raise BadData(f"{self.name}: {self.where}: {key} is {str(value)[:40]!r}, not a {want.__name__}")
         return value
 

@@ -19,7 +19,7 @@ from sptools.units import format_scaled
 AIRCRAFT = (
     (("icao",), 6, ""), (("callsign",), 8, ""), (("altitude_ft", "altitude"), 7, "ft"),
     (("latitude_deg", "latitude", "lat"), 10, "°"), (("longitude_deg", "longitude", "lon"), 11, "°"),
-    (("speed_kt", "groundspeed_kt", "speed"), 6, "kt"), (("track_deg", "heading_deg", "track", "heading"), 4, "°"),
+    (("speed_kt", "groundspeed_kt", "speed"), 6, "kt"), (("track_deg", "heading_deg", "track", "heading"), 7, "°"),
 )  # fmt: skip
 
 

@@ -36,7 +36,8 @@ def run(welch, x, *cuts):
 
 def same(a, b):
     return len(a) == len(b) and all(
-        p.sample == q.sample and p.averages == q.averages and np.array_equal(p.power, q.power) for p, q in zip(a, b, strict=True)
+        p.sample == q.sample and p.averages == q.averages and np.array_equal(p.power, q.power)
+        for p, q in zip(a, b, strict=True)
     )
 
 
