@@ -24,7 +24,6 @@ from .slicer import DATA
 CLEAR = (11, 17, 18)
 PARITY = (0, 4, 5, 16, 20, 21)
 INTERROGATORS = 80
-FORMATS = frozenset((*CLEAR, *PARITY, 24))
 
 
 class Looks(NamedTuple):
@@ -46,7 +45,7 @@ def looks(window: np.ndarray, full: float) -> Looks:
     silence = (w[:, 4] + w[:, 5] + w[:, 11] + w[:, 12] + w[:, 13] + w[:, 14]) / (6 * pulses)
     a, b = w[:, DATA::2], w[:, DATA + 1 :: 2]
     both = a + b
-    mean = both.mean(axis=1)
+    mean = np.maximum(both.mean(axis=1), 1)
     square = np.einsum("ij,ij->i", both, both) / both.shape[1]
     spread = square / (mean * mean) - 1
     peaks = np.maximum(a, b).mean(axis=1) / pulses
@@ -55,66 +54,57 @@ def looks(window: np.ndarray, full: float) -> Looks:
     return Looks(fair, good, 20 * np.log10(pulses.astype(np.float64) / full))
 
 
-class Belief(NamedTuple):
-    """A message that is believed. `raw`: its bits as an integer, repaired."""
-
-    df: int
-    bits: int
-    raw: int
-    icao: int
-    valid: str
-    repaired: int
-    interrogator: int
-    craft: Aircraft | None
+# format → can it be believed on its parity alone / by a known address
+_CLEAR, _PARITY = np.zeros((2, 32), np.bool_)
+_CLEAR[list(CLEAR)] = True
+_PARITY[[*PARITY, 24, 25, 26, 27]] = True
+_SINGLE = np.array(sorted(crc.SINGLE[crc.LONG]), np.uint32)
+_PAIRS = crc.pairs()
+_DOUBLE = np.array(sorted(_PAIRS), np.uint32)
 
 
-def judge(raw: bytes, df: int, remainder: int, good: bool, time: float, traffic: Traffic, repair: int) -> Belief | None:
-    """`raw`: 14 bytes, first bit highest. `repair`: most bits to turn over. Adds a proved address to `traffic`."""
-    if df >= 24:
-        df = 24
+def within(values: np.ndarray, table: np.ndarray) -> np.ndarray:
+    """Is each value in the sorted table? bool (n,)."""
+    return table[np.minimum(np.searchsorted(table, values), len(table) - 1)] == values
+
+
+def proves(formats: np.ndarray, remainders: np.ndarray) -> np.ndarray:
+    """Which readings are true whatever is known: intact, with the address in the clear. bool (n,)."""
+    return _CLEAR[formats] & (remainders == 0)
+
+
+def chances(formats: np.ndarray, remainders: np.ndarray, good: np.ndarray, repair: int) -> tuple[np.ndarray, np.ndarray]:
+    """Which readings are proved, and which may yet be believed if an aircraft is known. bool (n,) each."""
+    clear = _CLEAR[formats]
+    proved = proves(formats, remainders)
+    maybe = good & (_PARITY[formats] | (formats == 11) & (remainders < INTERROGATORS))
+    if repair:
+        maybe |= clear & (formats != 11) & within(remainders, _SINGLE)
+    if repair > 1:
+        maybe |= clear & (formats != 11) & within(remainders, _DOUBLE)
+    return proved, maybe & ~proved
+
+
+# raw value, its bits, the aircraft, valid, fields that only the evidence knows. A plain tuple: one a message
+Belief = tuple[int, int, Aircraft, str, dict[str, int]]
+_NOTHING: dict[str, int] = {}
+
+
+def judge(raw: bytes, df: int, remainder: int, time: float, traffic: Traffic) -> Belief | None:
+    """One reading that `chances` let through. `raw`: 14 bytes, first bit highest. Adds a proved address to `traffic`."""
     bits = crc.LONG if df >= 16 else crc.SHORT
-    if df in CLEAR:
-        icao = raw[1] << 16 | raw[2] << 8 | raw[3]
-        if not remainder:
-            if not icao:
-                return None
-            craft = traffic.heard(icao, time)
-            return Belief(df, bits, number(raw, bits), icao, "crc", 0, 0, craft)
-        if df == 11:
-            craft = traffic.known(icao, time) if remainder < INTERROGATORS and good else None
-            if craft is None:
-                return None
-            return Belief(df, bits, number(raw, bits), icao, "inferred", 0, remainder, craft)
-        return mended(df, number(raw, bits), remainder, time, traffic, repair)
-    craft = traffic.known(remainder, time) if good else None
-    if craft is None:
-        return None
-    return Belief(df, bits, number(raw, bits), remainder, "inferred", 0, 0, craft)
-
-
-def number(raw: bytes, bits: int) -> int:
-    return int.from_bytes(raw[: bits >> 3], "big")
-
-
-_PAIRS: dict[int, tuple[int, int]] = {}  # a constant table, made on first use: 5,671 entries that most runs never need
-
-
-def mended(df: int, raw: int, remainder: int, time: float, traffic: Traffic, repair: int) -> Belief | None:
-    """A squitter with one or two wrong bits, if it then comes from a known aircraft."""
-    if not repair:
-        return None
-    wrong: tuple[int, ...] = ()
-    single = crc.SINGLE[crc.LONG].get(remainder)
-    if single is not None:
-        wrong = (single,)
-    elif repair > 1:
-        if not _PAIRS:
-            _PAIRS.update(crc.pairs())
-        wrong = _PAIRS.get(remainder, ())
-    if not wrong:
-        return None
+    value = int.from_bytes(raw if df >= 16 else raw[:7], "big")
+    if df not in CLEAR:
+        craft = traffic.known(remainder, time)
+        return (value, bits, craft, "inferred", _NOTHING) if craft else None
+    icao = value >> bits - 32 & 0xFFFFFF
+    if not remainder:
+        return (value, bits, traffic.heard(icao, time), "crc", _NOTHING) if icao else None
+    if df == 11:
+        craft = traffic.known(icao, time)
+        return (value, bits, craft, "inferred", {"interrogator": remainder}) if craft else None
+    wrong = _PAIRS.get(remainder) or (crc.SINGLE[crc.LONG][remainder],)
     for bit in wrong:
-        raw ^= 1 << (crc.LONG - 1 - bit)
-    icao = raw >> 80 & 0xFFFFFF
-    craft = traffic.known(icao, time)
-    return Belief(df, crc.LONG, raw, icao, "repaired", len(wrong), 0, craft) if craft else None
+        value ^= 1 << crc.LONG - 1 - bit
+    craft = traffic.known(value >> 80 & 0xFFFFFF, time)
+    return (value, bits, craft, "repaired", {"repaired_bits": len(wrong)}) if craft else None

@@ -22,9 +22,10 @@ SLACK_NM = 3.0  # of clock, rounding and the first fix
 class Aircraft:
     """State of one address; times in seconds of the stream."""
 
-    __slots__ = ("even", "fix", "fixed", "ground", "heard", "odd")
+    __slots__ = ("even", "fix", "fixed", "ground", "heard", "icao", "odd")
 
-    def __init__(self) -> None:
+    def __init__(self, icao: str) -> None:
+        self.icao = icao
         self.heard = 0.0
         self.even: tuple[float, float, float] | None = None  # y, x, time
         self.odd: tuple[float, float, float] | None = None
@@ -41,7 +42,7 @@ class Traffic:
 
     def heard(self, icao: int, time: float) -> Aircraft:
         """A message has proved this address."""
-        craft = self.aircraft.pop(icao, None) or Aircraft()
+        craft = self.aircraft.pop(icao, None) or Aircraft(f"{icao:06X}")
         craft.heard = time
         self.aircraft[icao] = craft
         if len(self.aircraft) > MOST:

@@ -1,7 +1,7 @@
 """IQ of any datatype and rate → pulse heights at 2 MS/s.
 
 cu8 at 2 MS/s takes the short way: a table over all 65,536 pairs of bytes. Everything else becomes complex float32; at
-another rate, or off tune, a windowed-sinc interpolator makes the 2 MS/s that the decoder wants: p outputs for q inputs
+another rate, or off tune, a short interpolator makes the 2 MS/s that the decoder wants: p outputs for q inputs
 (rate/2 MHz = q/p), a small matrix product. Tuning is in its taps; the heights do not see the phase, so nothing is
 derotated. Heights are uint16, 60 for each 1/127.5 of full scale (at most 10,819: six times that fits in 16 bits, which the
 preamble's tests use).
@@ -19,7 +19,8 @@ RATE = 2e6
 UNIT = 60.0
 FULL = UNIT * 127.5  # height of a full-scale carrier
 MOST = 10922  # 6 · height must fit in 16 bits
-TAPS = 12  # inputs on each side of an output, in units of the wider of the two sample periods
+AVERAGE_s = 0.4e-6  # of a pulse's 0.5 µs
+LOBES = 6  # of the sinc on each side
 PHASES = 200  # most outputs a period of the interpolator; 2.048 MS/s has 125
 SLACK_Hz = 250e3  # a message 250 kHz off tune keeps its shape at 2 MS/s
 
@@ -41,9 +42,9 @@ class PairTable:
     def __init__(self) -> None:
         self._table = pair_table()
 
-    def heights(self, x: np.ndarray) -> np.ndarray:
-        """`x`: uint8 (2n,). Returns uint16 (n,)."""
-        return self._table.take(x.view("<u2"))
+    def heights(self, x: np.ndarray, out: np.ndarray) -> None:
+        """`x`: uint8 (2n,), contiguous. `out`: uint16 (n,)."""
+        self._table.take(x.view("<u2"), out=out, mode="clip")  # any 16 bits are in the table: clip spares a check
 
     def reset(self) -> None:
         pass
@@ -58,7 +59,7 @@ class Interpolator:
             raise errors.Usage(f"adsb cannot use {rate:.12g} samples/s: give 2M or a simple multiple such as 2.4M (-s 2M)")
         self._scale, self._middle = SCALE[datatype], 127.5 if datatype == "cu8" else 0.0
         self._step, self._out = self.ratio.denominator, self.ratio.numerator
-        reach = int(np.ceil(TAPS * max(1.0, rate / RATE)))
+        reach = int(np.ceil(LOBES + AVERAGE_s * rate / 2))
         if self.ratio == 1:  # only the datatype is another
             reach = 0
         self._keep = 2 * reach
@@ -69,8 +70,8 @@ class Interpolator:
     def reset(self) -> None:
         self._past = np.zeros(self._keep, np.complex64)
 
-    def heights(self, x: np.ndarray) -> np.ndarray:
-        """`x`: components (2n,), n a multiple of the ratio's denominator. Returns uint16 (n · ratio,), `delay` inputs late."""
+    def heights(self, x: np.ndarray, out: np.ndarray) -> None:
+        """`x`: components (2n,), n a multiple of the ratio's denominator. `out`: uint16 (n · ratio,), `delay` inputs late."""
         z = ((x.astype(np.float32) - np.float32(self._middle)) * np.float32(1 / self._scale)).view(np.complex64)
         if self._weights is None:
             y = z
@@ -80,18 +81,22 @@ class Interpolator:
             rows = np.lib.stride_tricks.sliding_window_view(joined, self._keep + self._step)[:: self._step]
             y = np.ascontiguousarray(rows[: len(z) // self._step]) @ self._weights
         height = np.abs(y.ravel()) * np.float32(FULL)
-        return np.minimum(np.rint(np.nan_to_num(height, nan=0.0)), MOST).astype(np.uint16)
+        np.copyto(out, np.minimum(np.rint(np.nan_to_num(height, nan=0.0)), MOST), casting="unsafe")
 
 
 def interpolator_taps(step: int, out: int, reach: int, rate: float, offset: float) -> np.ndarray:
     """complex64 (2·reach + step, out): column m makes the output at input m·step/out of a row that begins `reach` before it.
 
-    A Hann-windowed sinc with its edge at the narrower of the two Nyquist frequencies, turned to `offset` (Hz), unit gain there.
+    A Hann-windowed sinc between the input's samples, averaged over 0.4 µs: nearly the matched filter of a pulse, without the
+    ringing of a sharp edge that would fill the preamble's silence (2.4 MS/s: 92 of 100 messages at random timing; the
+    bare sinc 81; 2 MS/s itself 94). Turned to `offset` (Hz), unit gain there.
     """
     at = reach + np.arange(out) * step / out
     away = np.arange(2 * reach + step)[:, None] - at  # in input samples
-    edge = min(1.0, RATE / rate)
-    taps = edge * np.sinc(edge * away) * np.where(np.abs(away) <= reach, np.cos(np.pi * away / (2 * reach)) ** 2, 0)
+    spread = np.linspace(-0.5, 0.5, 41) * AVERAGE_s * rate
+    near = away[..., None] + spread
+    window = np.where(np.abs(near) < LOBES, np.cos(np.pi * near / (2 * LOBES)) ** 2, 0)
+    taps = (np.sinc(near) * window).mean(axis=-1)
     taps = taps / taps.sum(axis=0)
     return (taps * np.exp(-2j * np.pi * offset * away / rate)).astype(np.complex64)
 

@@ -20,14 +20,15 @@ ADSB_CONTROLS = (0, 1, 2, 5, 6)
 MASK_56 = (1 << 56) - 1
 
 
-def decode(df: int, raw: int, icao: int) -> dict[str, Any]:
+def decode(df: int, raw: int, icao: str) -> dict[str, Any]:
     """Fields of a message whose parity was believed. Pure: a position needs `aircraft`."""
-    fields: dict[str, Any] = {"icao": f"{icao:06X}", "df": df}
+    fields: dict[str, Any] = {"icao": icao, "df": df if df < 24 else 24}
     if df == 17:
         fields["capability"] = raw >> 104 & 7
         squitter.decode(raw >> 24 & MASK_56, fields)
     elif df == 11:
         fields["capability"] = capability = raw >> 48 & 7
+        fields["interrogator"] = 0
         if capability in (4, 5):
             fields["on_ground"] = capability == 4
     elif df == 18:

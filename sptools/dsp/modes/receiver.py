@@ -4,7 +4,7 @@ Input is cut into chunks of a fixed number of samples; each becomes heights at 2
 sample before and SPAN after the last place looked at), so a message across a border is seen exactly once and no
 result depends on how the input was cut. Places are judged in order of time: what proves an address comes before what needs it.
 
-State: input short of a chunk; the last 241 heights; the end of the last message; the aircraft.
+State: input short of a chunk; the last heights; the end of the last message; the aircraft.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 from sptools.dsp.kernel import Hit, Output
 
 from . import crc, slicer
-from .accept import FORMATS, judge, looks
+from .accept import chances, judge, looks, proves
 from .aircraft import Traffic, locate
 from .magnitude import FULL, RATE, front
 from .message import decode
@@ -26,10 +26,11 @@ PROTOCOL = "mode-s"
 BEFORE = 1  # the sample ahead of the first pulse shows an early leak
 WAIT = slicer.SPAN  # heights that must follow a place before it is judged
 
-_FORMAT = np.zeros(256, np.bool_)
-for _byte in range(256):  # by the packed first byte: the format is its five lowest bits, the first of them lowest
-    _df = int(slicer.FLIP[_byte]) >> 3
-    _FORMAT[_byte] = _df in FORMATS or 24 <= _df < 28
+
+def parity(packed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Formats, uint8 (n,), and remainders at the length that each format has, uint32 (n,). `packed`: uint8 (n, 14)."""
+    formats = slicer.FLIP[packed[:, 0]] >> 3
+    return formats, np.where(formats >= 16, crc.remainders(packed, crc.LONG), crc.remainders(packed, crc.SHORT))
 
 
 class Receiver:
@@ -41,11 +42,13 @@ class Receiver:
 
     def __init__(self, rate: float, datatype: str, offset: float, chunk_s: float, settings: dict):
         self._front = front(rate, datatype, offset)
+        self._same = self._front.ratio == 1
         step = self._front.ratio.denominator  # inputs for a whole number of heights
         self._chunk = max(int(chunk_s * rate) // step, 1) * step
         self._dtype = {"cu8": np.uint8, "ci8": np.int8, "ci16_le": np.int16, "cf32_le": np.float32}[datatype]
         self._rest = np.empty(2 * self._chunk, self._dtype)
-        self._middle = 127.5 if datatype == "cu8" else 0
+        self._silence = 127 if datatype == "cu8" else 0
+        self._heights = np.empty(BEFORE + WAIT + int(self._chunk * self._front.ratio), np.uint16)
         self._preamble = Preamble()
         self._settings = {"repair": True, "aggressive": False, "latitude": None, "longitude": None}
         self.set(**settings)
@@ -62,8 +65,8 @@ class Receiver:
 
     def reset(self) -> None:
         self._held = 0  # components in _rest
-        self._heights = np.zeros(BEFORE, np.uint16)  # not yet looked at, behind one that was
-        self._at = -BEFORE  # number of the first of them
+        self._heights[:] = 0  # silence before the stream
+        self._first = -WAIT  # number of the first height that the next chunk judges
         self._end = 0  # no message begins before this height
         self._traffic = Traffic()
         self._front.reset()
@@ -72,100 +75,95 @@ class Receiver:
         hits: list[Hit] = []
         size = len(self._rest)
         while len(x):
-            if not self._held and len(x) >= size:
-                hits += self._take(x[:size], WAIT)
-                x = x[size:]
-                continue
             n = min(size - self._held, len(x))
-            self._rest[self._held : self._held + n] = x[:n]
-            self._held, x = self._held + n, x[n:]
-            if self._held == size:
+            if n == size and x.flags.c_contiguous:
+                whole = x[:n]
+            else:
+                whole = self._rest
+                whole[self._held : self._held + n] = x[:n]
+                self._held += n
+                if self._held < size:
+                    break
                 self._held = 0
-                hits += self._take(self._rest, WAIT)
+            x = x[n:]
+            hits += self._search(whole)
         return hits
 
     def flush(self) -> list[Hit]:
         """The rest, followed by silence; a message must lie wholly inside the input."""
-        step, delay = self._front.ratio.denominator, self._front.delay
-        n = self._held // 2
-        total = int(n + delay)
-        padded = np.full(2 * (-(-total // step) * step), self._middle, self._rest.dtype)
-        padded[: self._held] = self._rest[: self._held]
-        self._held = 0
-        heights = self._front.heights(padded)[: int(np.ceil(total * self._front.ratio))]
-        return self._search(np.concatenate((heights, np.zeros(WAIT, np.uint16))), WAIT, end=len(heights))
+        real = int(np.ceil((self._held // 2 + self._front.delay) * self._front.ratio)) + self._first + WAIT
+        hits: list[Hit] = []
+        while self._first < real:
+            self._rest[self._held :] = self._silence
+            self._held = 0
+            hits += self._search(self._rest, real)
+        return hits
 
-    def _take(self, x: np.ndarray, wait: int) -> list[Hit]:
-        return self._search(self._front.heights(np.ascontiguousarray(x)), wait)
-
-    def _search(self, heights: np.ndarray, wait: int, end: int | None = None) -> list[Hit]:
-        """Judges every place that has `wait` heights behind it. `end`: how many of the new ones are real, at the last call."""
-        m = np.concatenate((self._heights, heights))
-        count = len(m) - BEFORE - wait
-        if count <= 0:
-            self._heights = m
-            return []
-        first = self._at + BEFORE
-        last = None if end is None else self._at + len(self._heights) + end
+    def _search(self, x: np.ndarray, real: int | None = None) -> list[Hit]:
+        """One chunk: judges as many places as it has heights, the last WAIT wait. Heights from number `real` on are not the input's."""
+        m, kept = self._heights, BEFORE + WAIT
+        m[:kept] = m[-kept:]
+        self._front.heights(x, m[kept:])
+        count = len(m) - kept
         places = self._preamble.find(m[BEFORE:], count)
-        hits = self._judge(m, places, first, last) if len(places) else []
-        self._heights = m[count:].copy()
-        self._at += count
-        self._traffic.expire(self._at / RATE)
+        hits = self._judge(m, places, self._first, real) if len(places) else []
+        self._first += count
+        self._traffic.expire(self._first / RATE)
         return hits
 
     def _judge(self, m: np.ndarray, places: np.ndarray, first: int, last: int | None) -> list[Hit]:
         """`places`: indices of first pulses, behind BEFORE in `m`; the first of them would be height `first` of the stream."""
         window = np.lib.stride_tricks.sliding_window_view(m, BEFORE + slicer.SPAN)[places]
         before, window = window[:, 0], window[:, BEFORE:]
-        plain = slicer.plain(window)
         seen = looks(window, FULL)
         rows = np.flatnonzero(seen.fair)
-        # both readings of a place lie next to one another: plain first
-        packed = np.empty((len(rows), 2, 14), np.uint8)
-        packed[:, 0] = plain[rows]
-        packed[:, 1] = slicer.equalised(window[rows], before[rows])
-        packed = packed.reshape(-1, 14)
-        keep = np.flatnonzero(_FORMAT[packed[:, 0]])
-        packed = packed[keep]
-        raws = slicer.FLIP[packed]
-        formats = raws[:, 0] >> 3
-        remainders = np.where(formats >= 16, crc.remainders(packed, crc.LONG), crc.remainders(packed, crc.SHORT))
-        row = rows[keep >> 1]
+        plain = slicer.plain(window[rows])
+        formats, remainders = parity(plain)
+        doubt = np.flatnonzero(~proves(formats, remainders))  # these are read a second time
+        other = slicer.equalised(window[rows[doubt]], before[rows[doubt]])
+        packed = np.concatenate((plain, other))
+        row = np.concatenate((rows, rows[doubt]))
+        formats, remainders = (np.concatenate(both) for both in zip((formats, remainders), parity(other), strict=True))
+        proved, maybe = chances(formats, remainders, seen.good[row], self._repair)
+        maybe &= ~np.isin(row, row[proved])
+        chosen = np.flatnonzero(proved | maybe)
+        chosen = chosen[np.argsort(row[chosen], kind="stable")]  # in order of time, the plain reading first
+        row = row[chosen]
         return self._believe(
-            (places[row] + first).tolist(), formats.tolist(), remainders.tolist(), raws.tobytes(), row, seen, last
+            (places[row] + first).tolist(),
+            formats[chosen].tolist(),
+            remainders[chosen].tolist(),
+            seen.level[row].tolist(),
+            slicer.FLIP[packed[chosen]].tobytes(),
+            last,
         )
 
-    def _believe(self, at, formats, remainders, raws, row, seen, last) -> list[Hit]:
+    def _believe(
+        self, at: list[int], formats: list[int], remainders: list[int], levels: list[float], raws: bytes, last: int | None
+    ) -> list[Hit]:
+        """In order of time. `raws`: 14 bytes each. `last`: heights from there on are none of ours (flush)."""
         hits: list[Hit] = []
-        good, levels = seen.good[row].tolist(), seen.level[row].tolist()
-        for i, place in enumerate(at):
+        for i, (place, df, remainder, level) in enumerate(zip(at, formats, remainders, levels, strict=True)):
             if place < self._end:
                 continue
-            df, remainder = formats[i], remainders[i]
             time = place / RATE
-            if remainder and i + 1 < len(at) and at[i + 1] == place and not remainders[i + 1] and formats[i + 1] in (11, 17, 18):
-                continue  # the other reading of this place is proved
-            belief = judge(raws[14 * i : 14 * i + 14], df, remainder, good[i], time, self._traffic, self._repair)
+            belief = judge(raws[14 * i : 14 * i + 14], df, remainder, time, self._traffic)
             if belief is None:
                 continue
-            end = place + slicer.DATA + 2 * belief.bits
+            value, bits, craft, valid, extra = belief
+            end = place + slicer.DATA + 2 * bits
             if last is not None and end > last:
                 continue
             self._end = end
-            fields = decode(belief.df, belief.raw, belief.icao)
-            if belief.df == 11:
-                fields["interrogator"] = belief.interrogator
-            elif belief.repaired:
-                fields["repaired_bits"] = belief.repaired
-            if "cpr_odd" in fields and belief.craft is not None:
-                locate(belief.craft, fields, time, self._home)
-            raw = f"{belief.raw:0{belief.bits // 4}X}"
-            hits.append(Hit(self._sample(place), levels[i], PROTOCOL, raw, belief.valid, fields))
+            fields = decode(df, value, craft.icao)
+            if extra:
+                fields.update(extra)
+            if "cpr_odd" in fields:
+                locate(craft, fields, time, self._home)
+            raw = f"{value:028X}" if bits == crc.LONG else f"{value:014X}"
+            hits.append(Hit(place if self._same else self._sample(place), level, PROTOCOL, raw, valid, fields))
         return hits
 
     def _sample(self, place: int) -> int:
         """Input sample of a height."""
-        if self._front.ratio == 1:
-            return place
         return max(round(place / self._front.ratio - self._front.delay), 0)
