@@ -14,14 +14,16 @@ class Chunked:
     """Base of the IQ demodulators. A subclass has `_run(out)`, which turns the chunk in `_input` into `_made` outputs,
     and `_clear()`, which forgets. Settings changed with `set` apply from the start of the chunk in hand.
 
-    `input`: float32 (2·chunk,) to be filled with components as they come; `zero`: the component that means 0.
+    `input`: float32 (2·chunk,) to be filled with components as they come; `zero`: the component that means 0; `width`:
+    components of an output sample.
     State: how full the chunk is, how many samples came.
     """
 
-    def __init__(self, input: np.ndarray, zero: float, ratio: Fraction, delay: float, dtype: str):
+    def __init__(self, input: np.ndarray, zero: float, ratio: Fraction, delay: float, dtype: str, width: int = 1):
         self.ratio, self.delay = ratio, delay
         self._input, self._zero, self._type = input, zero, np.dtype(dtype)
-        self._made = int(len(input) // 2 * ratio)  # outputs of a chunk
+        self._width = width
+        self._made = int(len(input) // 2 * ratio) * width  # components of a chunk's output
         self.reset()
 
     def reset(self) -> None:
@@ -53,8 +55,9 @@ class Chunked:
         return out
 
     def flush(self) -> np.ndarray:
-        total = self._chunks * len(self._input) + self._filled
-        due = -(-(total // 2) * self.ratio.numerator // self.ratio.denominator) - self._chunks * self._made
+        total = (self._chunks * len(self._input) + self._filled) // 2
+        outputs = -(-total * self.ratio.numerator // self.ratio.denominator)
+        due = outputs * self._width - self._chunks * self._made
         out = np.empty(self._made, self._type)
         if due:
             self._input[self._filled :] = self._zero

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from sptools.dsp.agc import Leveller
+
 # One turn is 2³² steps of an int32, so differences unwrap by themselves. 2147483520 would round π to 2³¹: an invalid cast.
 HALF_TURN = 2147483392
 
@@ -53,20 +55,22 @@ class Discriminator:
 
 
 class Envelope:
-    """Amplitude of a channel: y = |z|, full scale 1. Same shapes. State: none."""
+    """Amplitude of a channel, y = |z|, made even by `leveller`. Same shapes. State: the leveller's."""
 
     delay = 0.0
 
-    def __init__(self, shape: tuple[int, int, int], bias: complex):
+    def __init__(self, shape: tuple[int, int, int], bias: complex, leveller: Leveller):
         self._bias = np.empty(shape, np.float32)
+        self._leveller = leveller
         self.set(0.0, bias)
 
     def set(self, turn: float, bias: complex) -> None:
         self._bias[:, 0], self._bias[:, 1] = bias.real, bias.imag
 
     def reset(self) -> None:
-        pass
+        self._leveller.reset()
 
     def run(self, z: np.ndarray, out: np.ndarray) -> None:
         np.subtract(z, self._bias, out=z)
         np.hypot(z[:, 0], z[:, 1], out=out.reshape(len(z), -1))
+        self._leveller.run(out)

@@ -8,25 +8,29 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from math import inf, lcm
+from math import lcm
 from typing import NamedTuple
 
 from sptools.errors import RateTooLow
 
 EXACT = 100_000  # larger denominators are rounded: the output rate then differs from the asked one by less than 1e-6
 MOST = 1 << 16  # samples in a chunk; longer ones leave the cache
+HOP_s = 5e-3  # as short as a clean edge of the squelch
 ROWS = 8  # groups in a row of a complex filter: 16 columns, which suits BLAS
 
 
 class Plan(NamedTuple):
-    """`rate` of the channel (Hz) after `downs`; `up`/`down` to the output; `chunk` in input samples; `ratio` in all."""
+    """`rate` of the channel (Hz) after `downs`; `up`/`down` to the output, in `rows` groups a row; `hop` input samples are
+    whole rows of every filter, about 5 ms long; `chunk` is a number of hops; `ratio` in all.
+    """
 
     downs: tuple[int, ...]
     rate: float
     up: int
     down: int
+    rows: int
+    hop: int
     chunk: int
-    unit: int
     ratio: Fraction
 
 
@@ -36,11 +40,15 @@ def rational(rate: float, wanted: float) -> Fraction:
     return exact if exact.denominator <= EXACT else exact.limit_denominator(EXACT // 5)
 
 
-def rows_for(up: int) -> int:
-    """Groups in a row of the last filter: about 16 columns, and a power of two, which keeps the chunk's unit small."""
+def rows_for(up: int, down: int, taps: float) -> int:
+    """Groups in a row of the last filter: 16 columns or so, more for a long filter, which else falls into many parts.
+    A power of two, which keeps the hop small.
+    """
     rows = 16
     while rows > 1 and rows * up > 24:
         rows //= 2
+    while rows * up < 256 and rows * down * 8 < taps:
+        rows *= 2
     return rows
 
 
@@ -54,38 +62,42 @@ def plan(
     taps: float,
     latency: float,
     stop: float = 60.0,
+    span: float = 2.2,
 ) -> Plan:
-    """For a channel of ±`passband` Hz that must keep out what lies beyond ±`stopband`, at a channel rate of at least
-    `lowest`, followed by a real filter that is `taps` seconds long. A chunk lasts at most `latency` seconds, but holds at
-    least one row of every filter.
+    """For a channel of ±`passband` Hz that must keep out what lies beyond ±`stopband`, at a channel rate between `lowest`
+    and `span` times that, followed by a filter `taps` seconds long. A chunk lasts at most `latency` seconds, but at least a hop.
     """
     if rate < lowest:
         raise RateTooLow(what, need=lowest, have=rate)
     ratio = rational(rate, wanted)
-    most = int(rate / max(lowest, passband + stopband)) or 1
-    best: tuple[float, Plan] = (inf, Plan((1,), rate, 1, 1, 0, 0, ratio))
-    for total in range(max(1, int(most / 2.2)), most + 1):
+    most = int(rate / max(lowest, passband + stopband) * (1 + 1e-9)) or 1
+    hop_s = min(HOP_s, latency)
+    best: tuple[float, Plan] | None = None
+    for total in range(max(1, int(most / span)), most + 1):
         last = ratio * total
         for downs in factors(total):
-            cost, at, unit = 0.0, rate, 1
+            cost, at, done, unit = 0.0, rate, 1, 1
             for i, down in enumerate(downs):
                 width = (stopband if i == len(downs) - 1 else at / down - stopband) - passband
-                cost += (28 + 4 * length(at, width, stop) / down) * at
-                at /= down
-                unit = lcm(unit, round(rate / at) * ROWS)
-            across = max(last.denominator, last.denominator * rows_for(last.numerator)) + taps * at
-            cost += across * float(last) * at
-            unit = lcm(unit, total * last.denominator * rows_for(last.numerator))
-            cost *= 1 + max(0.0, unit / rate - min(0.01, latency)) * 100
-            if cost < best[0]:
-                chunk = unit * max(1, int(min(latency * rate, MOST) // unit))
-                best = cost, Plan(downs, at, last.numerator, last.denominator, chunk, unit, ratio)
+                cost += (4 * (ROWS - 1) + 4 * length(at, width, stop) / down) * at
+                done *= down
+                at = rate / done
+                unit = lcm(unit, done * ROWS)
+            rows = rows_for(last.numerator, last.denominator, taps * at)
+            cost += (last.denominator * rows + taps * at) * float(last) * at
+            unit = lcm(unit, total * last.denominator * rows)
+            cost *= 1 + 100 * max(0.0, unit / rate - 2 * hop_s)
+            if best is None or cost < best[0]:
+                hop = unit * max(1, round(hop_s * rate / unit))
+                chunk = hop * max(1, int(min(latency * rate, MOST) // hop))
+                best = cost, Plan(downs, at, last.numerator, last.denominator, rows, hop, chunk, ratio)
+    assert best is not None
     return best[1]
 
 
 def length(rate: float, transition: float, stop: float) -> float:
     """About how many taps an equal-ripple filter needs. Source: F. Bellanger, Digital Processing of Signals, 1984."""
-    return inf if transition <= 0 else (stop - 6) * rate / (14.6 * transition)
+    return 1e12 if transition <= 0 else (stop - 6) * rate / (14.6 * transition)
 
 
 def factors(total: int) -> list[tuple[int, ...]]:

@@ -32,7 +32,7 @@ SCALES = {
     "ci16_le": Scale(0.0, 32768.0, "<i2"),
     "cf32_le": Scale(0.0, 1.0, "<f4"),
 }
-LONGEST = 90  # taps; a longer minimax design takes more start-up time than its shorter filter saves
+LONGEST = 120  # taps; a longer minimax design takes more start-up time than its shorter filter saves
 
 
 def scale_of(datatype: str) -> Scale:

@@ -52,7 +52,7 @@ def wbfm(
     taps, centre = audio_taps(p.rate * p.up, audio, TIME_s[deemphasis])
     taps *= p.rate / 2**32 / DEVIATION_Hz
     detector = Discriminator(tuner.shape, tuner.turn, tuner.bias, tuner.settle)
-    return AudioDemodulator(p, tuner, detector, taps, centre)
+    return AudioDemodulator(p, tuner, detector, taps, centre, bandwidth, squelch)
 
 
 def audio_taps(rate: float, audio: float, time: float) -> tuple[np.ndarray, float]:
