@@ -1,4 +1,4 @@
-"""IQ in a WAV file, as SDR programs write it: two channels, I left and Q right. Source: RIFF WAVE; EBU Tech 3306 (RF64)."""
+"""IQ in a WAV file, as SDR programs write it: I left, Q right. Source: RIFF WAVE; EBU Tech 3306 (RF64)."""
 
 from __future__ import annotations
 

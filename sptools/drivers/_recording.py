@@ -17,13 +17,13 @@ SIZES = {"cu8": 2, "ci8": 2, "ci16_le": 4, "cf32_le": 8, "ci16_be": 4, "cf32_be"
 
 
 class Segment(NamedTuple):
-    """Consecutive samples of a recording: `count` of them from byte `place` on; None: to the end of the file.
+    """Consecutive samples of a recording: `length` of them from byte `place` on; None: to the end of the file.
 
     `sample`: index of the first one; `time`: ns UTC or None; `freq`: Hz, None unknown.
     """
 
     place: int
-    count: int | None
+    length: int | None
     sample: int = 0
     time: int | None = None
     freq: float | None = None
@@ -40,7 +40,7 @@ class Recording(NamedTuple):
 
 
 def open_file(path: str) -> tuple[int, int | None]:
-    """File descriptor and size in bytes; the size is None where there is none, as with a pipe. `-` is standard input."""
+    """File descriptor and size in bytes; None where there is no size, as with a pipe. `-` is standard input."""
     try:
         handle = os.dup(0) if path == "-" else os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError as error:

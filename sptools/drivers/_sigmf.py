@@ -105,7 +105,7 @@ def layout(path: str, meta: dict, data: str, begin: int, size: int | None) -> Re
         if count == 0 or (end is not None and place >= end):
             continue  # a later capture from the same sample on replaces this one; one behind the end has no samples
         before = segments[-1] if segments else None
-        carried = offset + start if before is None else before.sample + (before.count or 0)
+        carried = offset + start if before is None else before.sample + (before.length or 0)
         sample = number(path, capture, "core:global_index", carried)
         if sample < carried and before:
             raise BadData(f"{path}: core:global_index {sample} lies before the end of the capture before it")

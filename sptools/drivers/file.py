@@ -32,9 +32,9 @@ def file(
 ) -> Player:
     """Plays a recording: raw IQ, SigMF, or IQ in a WAV file of two channels.
 
-    In real time, as from a receiver, unless pace=0: then as fast as its reader takes it, without loss. A pipe (`-`, or a
-    FIFO) is read as its writer delivers. SigMF tells rate, frequency, retunes, gaps and time by itself. A recording that
-    ends in the middle of a sample is played to its last whole one and then reported as damaged.
+    In real time, as from a receiver, unless pace=0: then as fast as its reader takes it, without loss. A pipe (`-`, or
+    a FIFO) is read as its writer delivers. SigMF tells rate, frequency, retunes, gaps and time by itself. A recording
+    that ends in the middle of a sample is played to its last whole one and then reported as damaged.
 
     Settings:
         datatype: of raw samples, where the name's suffix does not tell: cu8, ci8, ci16_le, cf32_le
@@ -51,7 +51,7 @@ def file(
     recorded = {s.freq for s in recording.segments} - {None}
     for name, wanted, known in (("rate", rate, {recording.rate} - {None}), ("freq", freq, recorded)):
         if wanted is not None and known - {wanted}:
-            raise Usage(f"{address} was recorded with {name}={known.pop():g}: a recording cannot be changed to {wanted:g}")
+            raise Usage(f"{address} was recorded with {name}={known.pop():g}: it cannot be played with {wanted:g}")
     rate = rate or recording.rate
     if rate is None:
         form = "" if datatype is None else datatype + ":"
@@ -134,11 +134,11 @@ class Player:
         while not self.pacer.closed:
             segment = self.recording.segments[self.segment]
             place = segment.place + self.inside * self.size
-            stop = segment.place + segment.count * self.size if segment.count is not None else self.end
+            stop = segment.place + segment.length * self.size if segment.length is not None else self.end
             if stop is not None and self.end is not None:
                 stop = min(stop, self.end)
             want = self.piece * self.size if stop is None else min(self.piece * self.size, stop - place)
-            data = self._take(place, want) if want > 0 else b""
+            data = self._take(place, want) if want > 0 else np.empty(0, np.uint8)
             if data is None:
                 return self._chunk(segment, np.empty(0, np.uint8))
             count = len(data) // self.size
@@ -150,7 +150,8 @@ class Player:
                 self.played += count
                 return chunk
             if len(data):
-                raise BadData(f"{self.recording.path} ends in the middle of a sample: its last {len(data)} byte(s) are left out")
+                left = f"its last {len(data)} byte(s) are left out"
+                raise BadData(f"{self.recording.path} ends in the middle of a sample: {left}")
             if not self._next():
                 if not self.played:
                     raise NoInput(f"{self.recording.path} holds no samples")
@@ -188,10 +189,11 @@ class Player:
     def _take(self, place: int, want: int) -> np.ndarray | None:
         """Up to `want` bytes as a fresh uint8 array, fewer only at the end; None: a pipe is silent at the moment."""
         out = np.empty(want, np.uint8)
+        view = out.data
         try:
             if not self.pipe:
                 have = 0
-                while have < want and (n := os.preadv(self.handle, [memoryview(out)[have:]], place + have)):
+                while have < want and (n := os.preadv(self.handle, [view[have:]], place + have)):
                     have += n
                 return out[:have]
             have = len(self.spare)
@@ -200,7 +202,7 @@ class Player:
             waiting.register(self.handle, select.POLLIN)
             if not waiting.poll(WAIT_ms):
                 return None
-            n = os.readv(self.handle, [memoryview(out)[have:]])
+            n = os.readv(self.handle, [view[have:]])
         except OSError as error:
             raise IOFailure(f"{self.recording.path}: {error.strerror or error}") from None
         have += n

@@ -26,7 +26,7 @@ def sim(
     die: Seconds | None = None,
     timeout: Seconds = 3.0,
     station: Hertz | None = None,
-    channel: Offset | None = None,
+    spacing: Offset | None = None,
     offset: Offset | None = None,
     cnr: Decibel | None = None,
     tone: Offset | None = None,
@@ -67,8 +67,8 @@ def sim(
         stall: stop delivering after so long, as a hung device
         die: end after so long, as a device that is pulled out
         timeout: a stall is reported after so long
-        station: frequency that the station stands on, whatever is tuned to; by default freq (nbfm: freq + channel)
-        channel: distance of the voice channel from the centre
+        station: frequency that the station stands on, whatever is tuned to; by default freq (nbfm: freq + spacing)
+        spacing: distance of the voice channel from the centre
         offset: error of the station's frequency
         cnr: carrier-to-noise ratio in the station's channel
         tone: programme tone; in sim:tone the tone's distance from the centre; 0 silence (nbfm: a voice by default)

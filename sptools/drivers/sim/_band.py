@@ -1,6 +1,6 @@
 """A piece of spectrum as an ADC sees it: emitters at absolute frequencies, noise, gain, eight bits.
 
-Samples are made in *cells* of fixed length that depend on their index only, so the output is the same however it is cut.
+Samples are made in *cells* of fixed length that depend on their index only, so output is the same however it is cut.
 """
 
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ class Emitter(Protocol):
         """Its place in the band from now on (Hz from the centre), and its amplitude."""
 
     def samples(self, cell: int) -> np.ndarray | None:
-        """int16 (2 · cell length,), interleaved, in 1/64 of a cu8 step; None: nothing on the air. Reused by the next call."""
+        """int16 (2 · cell length,), interleaved, in 1/64 of a cu8 step; None: silence. Reused by the next call."""
 
 
 def cell_length(rate: float, multiple: int = 1) -> int:
@@ -40,9 +40,7 @@ class Band:
     datatype = "cu8"
     start = 0
 
-    def __init__(
-        self, rate: float, freq: float, gain: float, cell: int, emitters: Sequence[Emitter], sigma: float, seed: int
-    ):
+    def __init__(self, rate: float, freq: float, gain: float, cell: int, emitters: Sequence[Emitter], sigma: float, seed: int):
         self.rate, self.cell, self.emitters, self.sigma, self.seed = rate, cell, emitters, sigma, seed
         self.level = float("nan")
         self.sum = np.empty(2 * cell, np.int16)

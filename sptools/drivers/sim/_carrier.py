@@ -7,7 +7,8 @@ import numpy as np
 from ._noise import UNIT
 
 TURN = 1 << 20  # phase steps in a turn; int32 then holds ±2048 turns, more than a cell of programme wanders
-TABLE = 1 << 13  # entries: 32 KiB fit a first-level cache; the error of phase, −73 dBc over the band, is 26 dB below cu8's
+# Entries: 32 KiB fit a first-level cache; the error of phase, −73 dBc over the band, is 26 dB below that of cu8.
+TABLE = 1 << 13
 SHIFT = 7
 
 

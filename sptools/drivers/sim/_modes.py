@@ -1,4 +1,4 @@
-"""Mode S messages: fields → hexadecimal. Source: ICAO Annex 10 volume IV §3.1.2; ICAO Doc 9871; CPR after DO-260B A.1.7."""
+"""Mode S messages: fields → hexadecimal. Source: ICAO Annex 10 IV §3.1.2, Doc 9871; CPR: DO-260B A.1.7."""
 
 import math
 
@@ -67,8 +67,8 @@ def altitude13(feet: float) -> int:
 def identity13(squawk: str) -> int:
     """Bits C1 A1 C2 A2 C4 A4 0 B1 D1 B2 D2 B4 D4 of four octal digits ABCD."""
     a, b, c, d = (int(digit) for digit in squawk)
-    order = (c & 1, a & 1, c >> 1 & 1, a >> 1 & 1, c >> 2, a >> 2, 0, b & 1, d & 1, b >> 1 & 1, d >> 1 & 1, b >> 2, d >> 2)
-    return join(*((bit, 1) for bit in order))
+    order = ((c, 0), (a, 0), (c, 1), (a, 1), (c, 2), (a, 2), (0, 0), (b, 0), (d, 0), (b, 1), (d, 1), (b, 2), (d, 2))
+    return join(*((digit >> bit, 1) for digit, bit in order))
 
 
 def identification(callsign: str) -> int:

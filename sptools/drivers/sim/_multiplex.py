@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ._programme import Loop, preemphasised, read_wav
-from ._rds import SUBCARRIER_Hz, Rds
+from ._rds import Rds, SUBCARRIER_Hz
 from ._tones import Tone, Tones, frequency, product
 
 DEVIATION_Hz = 75e3
@@ -39,7 +39,8 @@ def sounds(path: str, preemphasis: float) -> Sounds:
 class Multiplex:
     """Phase in turns on a grid of `rate`, `count` samples at a time, a function of the sample's index alone.
 
-    Frequency: 75 kHz · (0.8 · [(L+R)/2 + (L−R)/2 · sin 2φ] + 0.1 sin φ + 0.04 rds · sin 3φ); mono 75 kHz · 0.9 · (L+R)/2.
+    Frequency: 75 kHz · (0.8 · [(L+R)/2 + (L−R)/2 · sin 2φ] + 0.1 sin φ + 0.04 rds · sin 3φ); mono:
+    75 kHz · 0.9 · (L+R)/2.
     """
 
     def __init__(self, sound: Tuned | Sounds, stereo: bool, rds: tuple[int, str, str] | None, rate: float, count: int):

@@ -1,4 +1,4 @@
-"""Receiver noise, quickly: two banks of Gaussian numbers, added at pseudo-random places that depend on the cell only."""
+"""Receiver noise, quickly: two banks of Gaussian numbers, added at pseudo-random places that only the cell decides."""
 
 import numpy as np
 

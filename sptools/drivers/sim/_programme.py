@@ -34,8 +34,8 @@ def read_wav(path: str) -> tuple[np.ndarray, float]:
     return samples[:2], float(rate)
 
 
-def voice(seed: int, rate: float = 16000.0, length: float = 8.0) -> np.ndarray:
-    """float64 (n,), peak 1: harmonics of a gliding pitch under formants that change with each syllable. Not a word of it."""
+def voice(seed: int, rate: float = 16000.0, length: float = 4.0) -> np.ndarray:
+    """float64 (n,), peak 1: harmonics of a gliding pitch under formants that change with each syllable."""
     random = np.random.Generator(np.random.SFC64([seed, 30]))
     n = int(rate * length)
     t = np.arange(n) / rate
@@ -115,7 +115,7 @@ class Loop:
         return self.apply(self.total, first, self.taps)
 
     def phase(self, first: int) -> np.ndarray:
-        """The sound's integral over time (s), less a whole number at the start: an oscillator's turns per Hz of deviation.
+        """The sound's integral over time (s): the turns of an oscillator that follows it.
 
         Sums of samples are the integral but for the factor (x/2)/sin(x/2), x = 2πf/rate, which the kernel takes out.
         """

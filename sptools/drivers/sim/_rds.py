@@ -73,8 +73,8 @@ def biphase(tau: np.ndarray) -> np.ndarray:
 class Rds:
     """The phase (turns) that RDS adds to a carrier: `deviation` · rds(t) · sin(2π 57 kHz t), integrated.
 
-    ∫ r sin ωt dt = −r cos ωt / ω + r′ sin ωt / ω² + …: the next term is 10⁻³ of the first. r and r′ come from a table over
-    five neighbouring bits and the place within the middle one.
+    ∫ r sin ωt dt = −r cos ωt / ω + r′ sin ωt / ω² + …: the next term is 10⁻³ of the first. r and r′ come from a table
+    over five neighbouring bits and the place within the middle one.
     """
 
     def __init__(self, pi: int, ps: str, rt: str, deviation: float, rate: float, count: int):

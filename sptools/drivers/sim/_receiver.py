@@ -31,11 +31,9 @@ class Source(Protocol):
 
 
 class Faults:
-    """`lose` samples go missing every `every` s; after `stall` s nothing comes any more; after `die` s the device is gone."""
+    """`lose` samples go missing every `every` s; after `stall` s nothing comes; after `die` s the device is gone."""
 
-    def __init__(
-        self, rate: float, lose: int, every: float, stall: float | None, die: float | None, timeout: float
-    ):
+    def __init__(self, rate: float, lose: int, every: float, stall: float | None, die: float | None, timeout: float):
         self.lose, self.every = lose, round(every * rate)
         if lose and lose >= self.every:
             raise Usage(f"lose={lose} samples every {every:g} s leaves nothing: lose fewer than {self.every}")
@@ -58,7 +56,7 @@ class Faults:
 
 
 class Receiver:
-    """The driver's interface over a source. `start` (ns UTC): time of sample 0; None: now, stamped on arrival if paced."""
+    """The driver's interface over a source. `start` (ns UTC): time of sample 0; None: now."""
 
     def __init__(self, source: Source, device: str, pace: float, start: int | None, faults: Faults):
         self.source, self.device, self.faults = source, device, faults

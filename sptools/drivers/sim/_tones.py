@@ -1,4 +1,4 @@
-"""Sums of sinusoids on a slow grid, exact for ever: cos and sin of one cell are stored, and turned to each cell's phase."""
+"""Sums of sinusoids on a slow grid, exact for ever: one cell of each is stored and turned to the phase of every cell."""
 
 from collections.abc import Sequence
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""Aircraft on circles, and what they say when: all of it a function of the seed and of time, so that it can be compared."""
+"""Aircraft on circles, and what they say when: a function of the seed and of time, so that it can be compared."""
 
 import math
 from collections.abc import Iterator
@@ -36,8 +36,7 @@ class Aircraft(NamedTuple):
         climbing = 2 * math.pi * time / 600
         return {
             "latitude": self.latitude + self.radius * METRE_deg * math.sin(turn),
-            "longitude": self.longitude
-            + self.radius * METRE_deg * math.cos(turn) / math.cos(math.radians(self.latitude)),
+            "longitude": self.longitude + self.radius * METRE_deg * math.cos(turn) / math.cos(math.radians(self.latitude)),
             "altitude": self.height + self.swing * math.sin(climbing),
             "east": -self.speed * math.sin(turn),
             "north": self.speed * math.cos(turn),

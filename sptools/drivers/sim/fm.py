@@ -9,7 +9,7 @@ from sptools.units import Decibel, File, Gain, Hertz, Offset, Rate, Seconds, Tex
 
 from ._band import Band, cell_length
 from ._modulator import Modulator, factor_for
-from ._multiplex import Multiplex, Tuned, sounds
+from ._multiplex import Multiplex, Sounds, Tuned, sounds
 
 GRID_Hz = 240e3
 SLOWEST = 200e3
@@ -43,8 +43,9 @@ def fm(
 ) -> Band:
     """A broadcast FM station: stereo with pilot, RDS, tones or programme audio.
 
-    Frequency = 75 kHz · (0.8 · [(L+R)/2 + (L−R)/2 · sin 2φ] + 0.1 · sin φ + 0.04 · rds · sin 3φ), φ = 2π · 19 kHz · t; mono
-    is 0.9 · (L+R)/2. The tones are phases in closed form.
+    Frequency = 75 kHz · (0.8 · [(L+R)/2 + (L−R)/2 · sin 2φ] + 0.1 · sin φ + 0.04 · rds · sin 3φ), φ = 2π · 19 kHz · t;
+    mono is 0.9 · (L+R)/2. The tones are phases in closed form; left= or right= alone leaves the other side silent.
+    The carrier-to-noise ratio counts the noise in 200 kHz. A tone has full deviation at any pre-emphasis.
 
     Source: ITU-R BS.450-4 §2; IEC 62106.
     """
@@ -59,6 +60,7 @@ def fm(
     place = (freq if station is None else station) + offset
     wanted = Modulator(place, power * level, rate, factor, cell)
     grid = rate / factor
+    sound: Tuned | Sounds
     if audio is not None:
         sound = sounds(audio, preemphasis)
     elif left is None and right is None:

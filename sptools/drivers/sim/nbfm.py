@@ -28,7 +28,7 @@ def nbfm(
     freq: Hertz = 145e6,
     rate: Rate = 1e6,
     gain: Gain = float("nan"),
-    channel: Offset = 350e3,
+    spacing: Offset = 350e3,
     station: Hertz | None = None,
     offset: Offset = 0.0,
     tone: Annotated[Hertz, Within(0, 3e3)] | None = None,
@@ -42,8 +42,8 @@ def nbfm(
 ) -> Band:
     """A voice channel, 350 kHz above the centre, that transmits for 2 s and pauses for 1 s.
 
-    The voice is made up, unless there is a tone (0: an unmodulated carrier) or an audio file. The carrier-to-noise ratio
-    counts the noise in 12.5 kHz.
+    The voice is made up, unless there is a tone (0: an unmodulated carrier) or an audio file. The carrier-to-noise
+    ratio counts the noise in 12.5 kHz.
     """
     if rate < GRID_Hz:
         raise Usage(f"sim:nbfm needs at least {GRID_Hz:g} samples/s, not {rate:g}")
@@ -51,7 +51,7 @@ def nbfm(
         raise Usage(f"on={on:g} s: the channel would never transmit")
     factor = factor_for(rate, GRID_Hz)
     cell = cell_length(rate, 8 * factor)
-    place = (freq + channel if station is None else station) + offset
+    place = (freq + spacing if station is None else station) + offset
     carrier = Modulator(place, AMPLITUDE, rate, factor, cell)
     grid = rate / factor
     tones = frequency(Tone(ctcss, CTCSS_Hz, SINE)) if ctcss else []

@@ -21,7 +21,8 @@ def tone(
 ) -> Band:
     """A carrier of `level` dBFS, `tone` Hz above the centre, in noise of `noise` dBFS/Hz.
 
-    0 dBFS is a circle of radius 1. The eight bits add noise of their own, 1/6 of a squared step: −113.7 dBFS/Hz at 2.4 MS/s.
+    0 dBFS is a circle of radius 1. The eight bits add noise of their own, a sixth of a squared step: −113.7 dBFS/Hz at
+    2.4 MS/s.
     """
     cell = cell_length(rate)
     emitter = Modulator(freq + tone if station is None else station, 10 ** (level / 20), rate, 1, cell)
