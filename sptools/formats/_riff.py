@@ -103,6 +103,4 @@ def header(tag: int, channels: int, rate: int, bits: int, data: int | None, *, r
     else:
         ds64 = struct.pack("<IQQQI", 28, rest + data + data % 2, data, data // align, 0)
         form, junk, sizes = b"RF64", b"ds64" + ds64, (UNKNOWN, UNKNOWN)
-    return b"".join(
-        [form, struct.pack("<I", sizes[0]), b"WAVE", junk * room, fmt, fact, b"data", struct.pack("<I", sizes[1])]
-    )
+    return b"".join([form, struct.pack("<I", sizes[0]), b"WAVE", junk * room, fmt, fact, b"data", struct.pack("<I", sizes[1])])

@@ -15,9 +15,7 @@ from sptools.record import Item, Rows, Start
 GATHER = 1000  # rows in one record, if so many are there; nobody waits for them
 
 
-def to_rows(
-    lines: Lines, parsed: Iterable[tuple[int, dict[str, Any]]], schema: str | None, *, text: bool
-) -> Iterator[Item]:
+def to_rows(lines: Lines, parsed: Iterable[tuple[int, dict[str, Any]]], schema: str | None, *, text: bool) -> Iterator[Item]:
     """`parsed` gives (line number, values). With `schema`, a file, each row must fit it; without, a new header
     announces every schema that grew. `text`: the values are texts. Lines that do not fit are left out and reported."""
     given = Coerce(load_schema(schema), text=text) if schema else None

@@ -15,11 +15,11 @@ from sptools.formats._fields import iso, printable
 from sptools.record import IQ, Item, Message, Rows, Spectrum, Start, components, is_complex
 from sptools.units import format_scaled
 
-# An aircraft's columns: what is in the message, how wide, and what stands behind the number.
+# An aircraft's columns: which of these the message has, how wide, the unit. The decoder's other fields are for jsonl.
 AIRCRAFT = (
-    (("icao",), 6, ""), (("callsign",), 8, ""), (("altitude_ft", "altitude"), 7, "ft"),
-    (("latitude_deg", "latitude", "lat"), 10, "°"), (("longitude_deg", "longitude", "lon"), 11, "°"),
-    (("speed_kt", "groundspeed_kt", "speed"), 6, "kt"), (("track_deg", "heading_deg", "track", "heading"), 7, "°"),
+    (("icao",), 6, ""), (("callsign",), 8, ""), (("squawk",), 4, ""), (("altitude_ft", "gnss_altitude_ft"), 7, "ft"),
+    (("latitude",), 11, "°"), (("longitude",), 12, "°"), (("ground_speed_kt", "airspeed_kt"), 8, "kt"),
+    (("track_deg", "heading_deg"), 7, "°"), (("vertical_rate_ftpmin",), 12, "ft/min"),
 )  # fmt: skip
 
 
@@ -106,22 +106,22 @@ def block(item: IQ, lost: int) -> str:
 
 def message(item: Message) -> str:
     before = f"{iso(item.time, 6)} {printable(item.protocol)}"
-    left = dict(item.fields)
-    if "icao" not in left:
-        words = " ".join(pair(key, value) for key, value in left.items())
+    if "icao" not in item.fields:
+        words = " ".join(pair(key, value) for key, value in item.fields.items())
         return f"{before} {item.level:6.1f} dBFS {printable(item.raw)} {words}".rstrip()
     cells = []
     for names, width, unit in AIRCRAFT:
-        name = next((name for name in names if name in left), None)
-        text = "" if name is None else short(left.pop(name)) + unit
-        cells.append(f"{text:<{width}}" if not unit else f"{text:>{width}}")
-    words = " ".join(pair(key, value) for key, value in left.items())
-    note = "" if item.valid == "crc" else f" {item.valid}"
-    return f"{before} {' '.join(cells)} {item.level:6.1f} dBFS {printable(item.raw)}{note} {words}".rstrip()
+        name = next((name for name in names if name in item.fields), None)
+        text = "" if name is None else short(item.fields[name]) + unit
+        cells.append(f"{text:>{width}}" if unit else f"{text:<{width}}")
+    note = "" if item.valid == "crc" else f" ({item.valid})"
+    return f"{before} {' '.join(cells)} {item.level:6.1f} dBFS {printable(item.raw)}{note}"
 
 
 def row(values: dict) -> str:
-    return " ".join(pair(key, value) for key, value in values.items())
+    """`time` first, as a date where it is ns since 1970, which rows have as a rule."""
+    words = [pair(key, value) for key, value in values.items() if key != "time" or not isinstance(value, int)]
+    return " ".join([iso(values["time"], 6), *words] if len(words) < len(values) else words)
 
 
 def pair(key: str, value: Any) -> str:

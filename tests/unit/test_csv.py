@@ -37,7 +37,8 @@ def test_blocks_and_messages(tmp_path):
 
 
 def test_rows_come_back(tmp_path):
-    values = [{"time": EPOCH + k, "x": k / 7, "s": s, "ok": k > 1, "n": None} for k, s in enumerate(['a,b', 'q"q', "l1\nl2", "", "é", "007"])]  # fmt: skip
+    texts = ["a,b", 'q"q', "l1\nl2", "", "é", "007"]
+    values = [{"time": EPOCH + k, "x": k / 7, "s": s, "ok": k > 1, "n": None} for k, s in enumerate(texts)]
     values[0]["n"] = 1
     put(csv, tmp_path / "x.csv", [start("time", "x", "s", "ok", "n"), Rows(values)])
     assert [row["s"] for row in table(tmp_path / "x.csv")] == [v["s"] for v in values]
@@ -63,7 +64,9 @@ def test_spectra_as_rtl_power_writes_them(tmp_path):
 
 
 def test_types_are_guessed(tmp_path):
-    found, problem = read_text(tmp_path, "time,a,b,c,d,e\n2026-05-28T20:26:40Z,1,1.5,true,007,\n2026-05-28 20:26:41,-2,1e3,false,x,nan\n")
+    found, problem = read_text(
+        tmp_path, "time,a,b,c,d,e\n2026-05-28T20:26:40Z,1,1.5,true,007,\n2026-05-28 20:26:41,-2,1e3,false,x,nan\n"
+    )
     assert problem is None
     assert rows_of(found) == [
         {"time": 1_780_000_000 * 10**9, "a": 1, "b": 1.5, "c": True, "d": "007", "e": None},
@@ -73,7 +76,9 @@ def test_types_are_guessed(tmp_path):
 
 def test_with_a_schema(tmp_path):
     (tmp_path / "tel.avsc").write_text(json.dumps(SCHEMA))
-    found, problem = read_text(tmp_path, "time,state,temperature_C,n\n1,on,20,3\n2,off,,4\n3,maybe,1,1\n", schema=str(tmp_path / "tel.avsc"))
+    found, problem = read_text(
+        tmp_path, "time,state,temperature_C,n\n1,on,20,3\n2,off,,4\n3,maybe,1,1\n", schema=str(tmp_path / "tel.avsc")
+    )
     assert [(row["time"], row["temperature_C"], row["n"]) for row in rows_of(found)] == [(1, 20.0, 3), (2, None, 4)]
     assert isinstance(problem, BadData) and "line 4 " in str(problem)
 

@@ -104,7 +104,9 @@ def test_conversions_keep_the_signal(tmp_path, have, want):
         return (x.astype(float) - zero) / full
 
     expected = volts(joined(items), have)
-    lowest, highest = (-1, 1) if want == "cf32_le" else volts(np.array([np.iinfo(component(want)).min, np.iinfo(component(want)).max]), want)
+    lowest, highest = (
+        (-1, 1) if want == "cf32_le" else volts(np.array([np.iinfo(component(want)).min, np.iinfo(component(want)).max]), want)
+    )
     step = 0 if want == "cf32_le" else 1 / SCALE[want[1:]][1]
     assert np.abs(volts(got, want) - np.clip(expected, lowest, highest)).max() <= step / 2 + 1e-6
 

@@ -24,7 +24,8 @@ def items():
 
 
 def same(a, b):
-    return (a.time, a.sample, a.rate, a.freq, a.datatype, a.channels) == (b.time, b.sample, b.rate, b.freq, b.datatype, b.channels)  # fmt: skip
+    names = ("time", "sample", "rate", "freq", "datatype", "channels")
+    return all(getattr(a, name) == getattr(b, name) for name in names)
 
 
 @pytest.mark.parametrize("written", ["x.sigmf-meta", "x.sigmf-data", "x.sigmf"])
@@ -98,7 +99,7 @@ def test_refused(tmp_path):
         (blocks([10]) + blocks([10], rate=1e6), BadData),
         (blocks([10]) + blocks([10], "ci8"), BadData),
         ([Message(0, 0, 0.0, 0.0, "adsb", "", "crc")], BadData),
-        (blocks([10]) + [Start({}, "site/y")], Usage),
+        ([*blocks([10]), Start({}, "site/y")], Usage),
     ):
         with pytest.raises(error):
             put(sigmf, tmp_path / "x.sigmf-meta", stream)
