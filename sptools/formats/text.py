@@ -22,6 +22,8 @@ AIRCRAFT = (
     (("track_deg", "heading_deg"), 7, "°"), (("vertical_rate_ftpmin",), 12, "ft/min"),
 )  # fmt: skip
 
+WIDE = 100  # columns of a window in which the unit is spelled out
+
 
 def write(output: Any) -> TextSink:
     """A line for each record: blocks with their level and gaps, messages as a table, a spectrum as a bar that fits the
@@ -73,9 +75,10 @@ class TextSink:
     def _spectrum(self, item: Spectrum) -> str:
         colour, unicode = _terminal.colour(self.output), _terminal.unicode()
         power = components(item)
-        before = f"{iso(item.time, 3)[11:-1]} {format_scaled(round(item.freq - item.span / 2)):>9} "
-        after = f" {format_scaled(round(item.freq + item.span / 2))}  {peak(item, power)}"
-        room = _terminal.width() - len(before) - len(after)
+        width = _terminal.width()
+        before = f"{iso(item.time, 1)[11:-1]} {format_scaled(round(item.freq - item.span / 2)):>6} "
+        after = f" {format_scaled(round(item.freq + item.span / 2)):<6} {peak(item, power, unit=width >= WIDE)}"
+        room = width - len(before) - len(after)
         if self.several:
             room -= len(printable(self.channel)) + 2
         bars = self._bars.setdefault(self.channel, Bars())
@@ -83,15 +86,16 @@ class TextSink:
         return before + drawn + after
 
 
-def peak(item: Spectrum, power: np.ndarray) -> str:
+def peak(item: Spectrum, power: np.ndarray, *, unit: bool) -> str:
     """`peak 99.7M -32.1 dBFS/Hz`: the strongest bin, its frequency rounded to what a bin can tell."""
+    said = printable(item.unit) if unit else "dB"
     if not len(power) or np.isnan(power).all():
-        return "peak none"
+        return f"peak none {said}"
     k = int(np.nanargmax(power))
     step = item.span / len(power)
     freq = item.freq + (k - len(power) // 2) * step
     grid = 10.0 ** math.floor(math.log10(step)) if step > 0 else 1.0
-    return f"peak {format_scaled(round(round(freq / grid) * grid, 3))} {float(power[k]):.1f} {printable(item.unit)}"
+    return f"peak {format_scaled(round(round(freq / grid) * grid, 3)):<8} {float(power[k]):6.1f} {said}"
 
 
 def block(item: IQ, lost: int) -> str:

@@ -72,10 +72,11 @@ def test_other_messages_and_rows(tmp_path):
     assert lines[1] == "2026-05-28T20:26:40.123456Z t_C=20.1 x=- b=ff"
 
 
-def test_control_bytes_do_not_reach_the_terminal(tmp_path):
+def test_control_bytes_do_not_reach_the_terminal(tmp_path, monkeypatch):
     nasty = "\x1b]0;owned\x07\n\u202e\x9b"
     start = Start({"name": "x"}, nasty)
     items = [Start({"name": "x"}, "a"), start, message(icao=nasty, callsign=nasty, x=nasty), message(name=nasty)]
+    monkeypatch.setenv("COLUMNS", "120")
     items += [Rows([{nasty: nasty}]), spectrum([1, 2], unit=nasty), IQ(0, 0, 1e6, data=b"ab")]
     items[3].protocol = items[3].raw = nasty
     put(text, tmp_path / "x.txt", items)
@@ -90,7 +91,7 @@ def test_a_spectrum_fits_the_window(tmp_path, monkeypatch, columns, bins):
     power = np.full(bins, -100.0)
     power[bins // 4] = -10
     (line,) = written(tmp_path, [spectrum(power)])
-    assert len(line) <= max(columns, 70) and "peak 99.2M -10.0 dBFS/Hz" in line
+    assert len(line) <= max(columns, 50) and "peak 99.2M     -10.0 dB" in line
     if columns >= 80:
         assert line.count("█") == 1
 

@@ -12,6 +12,7 @@ from format_io import blocks, get, joined, piped, put, samples
 from sptools.errors import BadData, NoInput, Usage
 from sptools.formats import _riff, wav
 from sptools.record import IQ, Audio, Message, Start
+from sptools.transports.file import Output
 
 DATA = os.path.join(os.path.dirname(__file__), "..", "data")
 
@@ -87,6 +88,16 @@ def test_beyond_4_GiB_the_header_is_rf64():
     layout = _riff.read_header(io.BytesIO(data).read, "x")
     assert (layout.length, layout.rate, layout.channels, layout.sure) == (size, 48000, 2, True)
     assert _riff.read_header(io.BytesIO(plain).read, "x").length == 1000
+
+
+def test_a_file_that_grew_beyond_4_GiB_is_rf64(tmp_path):
+    sink = wav.write(Output(str(tmp_path / "x.wav")))
+    sink.put(blocks([100], "ri16_le", 48000.0)[1])
+    sink.written += 1 << 32  # as if so much had been written
+    sink.close(True)
+    assert (tmp_path / "x.wav").read_bytes()[:4] == b"RF64"
+    found, problem = get(wav, tmp_path / "x.wav")
+    assert found[1].count == 100 and "200 of 4,294,967,496 bytes" in str(problem)
 
 
 def test_the_last_size_that_riff_can_say():
