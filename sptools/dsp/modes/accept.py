@@ -4,11 +4,11 @@
     DF 11       remainder 0: `crc`. Below 80, the code of the radar that asked, and a known address: `inferred`
     DF 0 4 5 16 20 21 24   the remainder is the address: `inferred` if it is known
 
-Noise: of a million samples some 600 pass the preamble, 3/32 of those look like DF 11, 17 or 18, and 2⁻²⁴ of those have remainder 0
-by chance: 0.05 an hour, a tenth of that after `Looks.fair`. With 100 known aircraft the inferred ones would come to ten an hour; they also
-need `Looks.good`. The figures are in the test of this file.
+Noise: of a million samples some 600 pass the preamble, 3/32 of those look like DF 11, 17 or 18, and 2⁻²⁴ of those have
+remainder 0 by chance: 0.05 an hour in both readings, less than half of that after `Looks.fair`. With 100 known aircraft
+the inferred ones would come to twenty an hour; they also need `Looks.good`, which leaves less than 0.1. A test measures it.
 
-Source: facts of ICAO Annex 10 volume IV §3.1.2; the rules follow dump1090's.
+Source: ICAO Annex 10 volume IV §3.1.2; the rules follow dump1090's.
 """
 
 from __future__ import annotations

@@ -21,7 +21,8 @@ FULL = UNIT * 127.5  # height of a full-scale carrier
 MOST = 10922  # 6 · height must fit in 16 bits
 AVERAGE_s = 0.4e-6  # of a pulse's 0.5 µs
 LOBES = 6  # of the sinc on each side
-PHASES = 200  # most outputs a period of the interpolator; 2.048 MS/s has 125
+PHASES = 100  # most outputs a period of the interpolator
+ERROR = 1e-4  # of the heights' rate: 0.02 samples at the end of a message
 SLACK_Hz = 250e3  # a message 250 kHz off tune keeps its shape at 2 MS/s
 
 SCALE = {"cu8": 127.5, "ci8": 128.0, "ci16_le": 32768.0, "cf32_le": 1.0}
@@ -54,9 +55,7 @@ class Interpolator:
     """Other datatypes and rates. State: the last inputs that later outputs still need."""
 
     def __init__(self, rate: float, datatype: str, offset: float):
-        self.ratio = Fraction(RATE / rate).limit_denominator(2000)  # outputs for each input
-        if self.ratio.numerator > PHASES or abs(float(self.ratio) * rate / RATE - 1) > 1e-6:
-            raise errors.Usage(f"adsb cannot use {rate:.12g} samples/s: give 2M or a simple multiple such as 2.4M (-s 2M)")
+        self.ratio = simplest_ratio(rate)
         self._scale, self._middle = SCALE[datatype], 127.5 if datatype == "cu8" else 0.0
         self._step, self._out = self.ratio.denominator, self.ratio.numerator
         reach = int(np.ceil(LOBES + AVERAGE_s * rate / 2))
@@ -72,6 +71,11 @@ class Interpolator:
 
     def heights(self, x: np.ndarray, out: np.ndarray) -> None:
         """`x`: components (2n,), n a multiple of the ratio's denominator. `out`: uint16 (n · ratio,), `delay` inputs late."""
+        with np.errstate(over="ignore", invalid="ignore"):  # float input may hold anything
+            height = self._filter(x)
+        np.copyto(out, np.minimum(np.rint(np.nan_to_num(height, nan=0.0)), MOST), casting="unsafe")
+
+    def _filter(self, x: np.ndarray) -> np.ndarray:
         z = ((x.astype(np.float32) - np.float32(self._middle)) * np.float32(1 / self._scale)).view(np.complex64)
         if self._weights is None:
             y = z
@@ -80,8 +84,16 @@ class Interpolator:
             self._past = joined[len(z) :].copy()
             rows = np.lib.stride_tricks.sliding_window_view(joined, self._keep + self._step)[:: self._step]
             y = np.ascontiguousarray(rows[: len(z) // self._step]) @ self._weights
-        height = np.abs(y.ravel()) * np.float32(FULL)
-        np.copyto(out, np.minimum(np.rint(np.nan_to_num(height, nan=0.0)), MOST), casting="unsafe")
+        return np.abs(y.ravel()) * np.float32(FULL)
+
+
+def simplest_ratio(rate: float) -> Fraction:
+    """Outputs for each input, to `ERROR`; where an output belongs in the input stays exact. Raises Usage if there is none."""
+    for out in range(1, PHASES + 1):
+        step = round(out * rate / RATE)
+        if abs(out * rate / RATE / step - 1) <= ERROR:
+            return Fraction(out, step)
+    raise errors.Usage(f"adsb cannot use {rate:.12g} samples/s: give 2M or a simple multiple such as 2.4M (-s 2M)")
 
 
 def interpolator_taps(step: int, out: int, reach: int, rate: float, offset: float) -> np.ndarray:

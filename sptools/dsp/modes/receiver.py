@@ -10,6 +10,7 @@ State: input short of a chunk; the last heights; the end of the last message; th
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 
@@ -40,7 +41,7 @@ class Receiver:
     ratio = Fraction(0)
     delay = 0.0
 
-    def __init__(self, rate: float, datatype: str, offset: float, chunk_s: float, settings: dict):
+    def __init__(self, rate: float, datatype: str, offset: float, chunk_s: float, settings: dict[str, Any]):
         self._front = front(rate, datatype, offset)
         self._same = self._front.ratio == 1
         step = self._front.ratio.denominator  # inputs for a whole number of heights
@@ -50,11 +51,11 @@ class Receiver:
         self._silence = 127 if datatype == "cu8" else 0
         self._heights = np.empty(BEFORE + WAIT + int(self._chunk * self._front.ratio), np.uint16)
         self._preamble = Preamble()
-        self._settings = {"repair": True, "aggressive": False, "latitude": None, "longitude": None}
+        self._settings: dict[str, Any] = {"repair": True, "aggressive": False, "latitude": None, "longitude": None}
         self.set(**settings)
         self.reset()
 
-    def set(self, **settings: object) -> None:
+    def set(self, **settings: Any) -> None:
         unknown = settings.keys() - self._settings.keys()
         if unknown:
             raise TypeError(f"adsb has no live setting {', '.join(sorted(unknown))}")
@@ -100,7 +101,7 @@ class Receiver:
         return hits
 
     def _search(self, x: np.ndarray, real: int | None = None) -> list[Hit]:
-        """One chunk: judges as many places as it has heights, the last WAIT wait. Heights from number `real` on are not the input's."""
+        """One chunk: judges as many places as it has heights; the last WAIT wait. `real`: heights from that number on are silence."""
         m, kept = self._heights, BEFORE + WAIT
         m[:kept] = m[-kept:]
         self._front.heights(x, m[kept:])

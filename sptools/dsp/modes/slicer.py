@@ -7,8 +7,8 @@ Late, with a and b the halves of a bit: after a 1 the next a lacks what a pulse 
 counts (1+e)·a; after a 0 it holds that leak and counts (1−e)·a. So (1−e)·a > b is a 1, (1+e)·a ≤ b is a 0, and between them the
 bit equals its predecessor. The share e is what the preamble shows: leaks / (leaks + pulses). Early is the same with time
 reversed and the halves exchanged. The idea is Oliver Jowett's (dump1090), there a loop over bits. Here the run of equal
-bits is the carry of one addition: sum = (one | like) + one has a carry out of bit i exactly if bit i is sure to be 1, or is like a
-predecessor that has one. That costs a dozen operations for all candidates of a chunk instead of 112 dependent steps.
+bits is the carry of one addition: (one | like) + one has a carry out of bit i exactly if bit i is sure to be 1, or is like
+a predecessor that has one. That costs a dozen operations for all candidates of a chunk instead of 112 dependent steps.
 """
 
 from __future__ import annotations
