@@ -1,0 +1,108 @@
+"""The door of zlib and zstandard: compress a block, expand one under a cap that holds while it expands."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+from sptools import errors, limits
+
+if TYPE_CHECKING:
+    import zstandard
+
+NAMES = ("null", "deflate", "zstandard")
+LEVEL = 1  # the fastest of each: samples are noise, and telemetry compresses well at any level
+# A frame that does not state its size makes the decoder keep a window; level 19 asks for 8 MiB.
+WINDOW = 32 * limits.MiB
+
+
+def known(codec: str) -> bool:
+    return codec in NAMES
+
+
+def compress(codec: str, data: bytes | bytearray | memoryview) -> bytes | bytearray | memoryview:
+    """`data` as an Avro block's payload under `codec`; `null` hands it back untouched."""
+    if codec == "null":
+        return data
+    if codec == "deflate":
+        import zlib
+
+        # Avro's deflate is raw (RFC 1951): no zlib header, no checksum
+        deflate = zlib.compressobj(LEVEL, zlib.DEFLATED, -15)
+        return deflate.compress(data) + deflate.flush()
+    if codec == "zstandard":
+        return _compressor().compress(data)
+    raise errors.Usage(f"codec {codec!r} is not known: use one of {', '.join(NAMES)}")
+
+
+def expand(codec: str, data: bytes | memoryview, cap: int = limits.EXPANDED) -> bytes | memoryview:
+    """The payload of a block in the clear, at most `cap` bytes.
+
+    Raises BadData where it is damaged or would grow beyond `cap`; never more than about `cap` bytes are held.
+    """
+    if codec == "null":
+        return data
+    if codec == "deflate":
+        return _inflate(data, cap)
+    if codec == "zstandard":
+        return _unzstd(data, cap)
+    raise errors.BadData(f"codec {codec!r} is not read here: rewrite the file with one of {', '.join(NAMES)}")
+
+
+def _inflate(data: bytes | memoryview, cap: int) -> bytes:
+    import zlib
+
+    inflate = zlib.decompressobj(-15)
+    try:
+        out = inflate.decompress(data, cap + 1)
+    except zlib.error as e:
+        raise errors.BadData(f"deflate: {e}") from e
+    if len(out) > cap:
+        raise _too_big("deflate", cap)
+    if not inflate.eof:
+        raise errors.BadData("deflate: the compressed data ends too early")
+    return out
+
+
+def _unzstd(data: bytes | memoryview, cap: int) -> bytes:
+    import zstandard
+
+    try:
+        size = zstandard.frame_content_size(data)
+        if size > cap:
+            raise _too_big("zstandard", cap)
+        decoder = _decompressor()
+        if size >= 0:
+            # max_output_size is ignored when a frame states its size, hence the look at the size first
+            try:
+                return decoder.decompress(data, allow_extra_data=False)
+            except zstandard.ZstdError:
+                pass  # several frames in one block, or damage: the slow way tells
+        parts, total = [], 0
+        with decoder.stream_reader(data, read_across_frames=True) as stream:
+            while part := stream.read(min(limits.MiB, cap + 1 - total)):
+                parts.append(part)
+                total += len(part)
+                if total > cap:
+                    raise _too_big("zstandard", cap)
+        return b"".join(parts)
+    except zstandard.ZstdError as e:
+        raise errors.BadData(f"zstandard: {e}") from e
+
+
+def _too_big(codec: str, cap: int) -> errors.BadData:
+    return errors.BadData(f"{codec}: a block grows beyond {cap:,} bytes; such a block is not expanded")
+
+
+@cache
+def _compressor() -> zstandard.ZstdCompressor:
+    import zstandard
+
+    return zstandard.ZstdCompressor(level=LEVEL)
+
+
+@cache
+def _decompressor() -> zstandard.ZstdDecompressor:
+    import zstandard
+
+    return zstandard.ZstdDecompressor(max_window_size=WINDOW)

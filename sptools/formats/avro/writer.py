@@ -1,0 +1,135 @@
+"""Records → containers. Samples are written where they lie; small records wait for company, at most until `flush`."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Protocol
+
+from sptools import codecs, errors, limits, record
+from sptools.formats.avro import container, encode, varint
+from sptools.formats.avro import schema as schemas
+
+
+class Target(Protocol):
+    name: str
+
+    def write(self, *buffers: Any) -> None: ...
+
+    def close(self, ok: bool = True) -> None: ...
+
+
+class Sink:
+    """A `Start` begins a container; its header is written at once, so that a reader sees what is coming.
+
+    Blocks are numbered on for each channel and boot, whatever lies between.
+    """
+
+    def __init__(self, output: Target, codec: str = "null"):
+        if not codecs.known(codec):
+            raise errors.Usage(f"codec {codec!r} is not known: use one of {', '.join(codecs.NAMES)}")
+        self._output, self._codec = output, codec
+        self._boot = os.urandom(8)  # for sources that have none
+        self._numbers: dict[tuple[str, bytes], int] = {}
+        self._key: tuple[str, bytes] = ("", b"")
+        self._marker = b""
+        self._number = 0
+        self._schema: Any = None
+        self._samples = encode.Samples()
+        self._rows: Any = None  # rows → body, made when the first row comes
+        self._gathered = bytearray()
+        self._count = 0
+
+    def put(self, item: record.Item) -> None:
+        if isinstance(item, record.IQ):
+            data = item.data
+            size = record.nbytes(data)
+            self._block(self._samples.head(item, size), data, size)
+        elif isinstance(item, record.Message):
+            self._gather(encode.message(item), 1)
+        elif isinstance(item, record.Rows):
+            self._put_rows(item)
+        elif isinstance(item, record.Spectrum):
+            size = record.nbytes(item.data)
+            self._block(encode.spectrum(item, size), item.data, size)
+        else:
+            self._begin(item)
+
+    def flush(self) -> None:
+        """Writes the rows that were gathered."""
+        if not self._count:
+            return
+        body, count = self._gathered, self._count
+        self._gathered, self._count = bytearray(), 0
+        payload = codecs.compress(self._codec, body)
+        self._output.write(varint.encode(count) + varint.encode(len(payload)), payload, self._marker)
+        self._number += 1
+
+    def close(self, ok: bool = True) -> None:
+        try:
+            self.flush()
+        except BaseException:
+            self._output.close(False)
+            raise
+        self._output.close(ok)
+
+    def _begin(self, start: record.Start) -> None:
+        self.flush()
+        self._numbers[self._key] = self._number
+        if not start.boot:
+            start = _with_boot(start, self._boot)
+        self._key = (start.channel, start.boot)
+        # a loss leaves a hole in the numbers, so that the gap shows also without sptools.lost
+        expected = self._numbers.get(self._key)
+        first = start.first if expected is None else max(start.first, expected + start.lost)
+        self._number = first
+        name, _ = schemas.which_built_in(start.schema)
+        schema = schemas.built_in(name) if name else start.schema
+        if schema != self._schema:
+            schemas.validate(schema)  # nobody could read it otherwise
+            self._schema, self._rows = schema, None
+        self._marker = os.urandom(container.MARKER)
+        self._output.write(container.encode(schema, self._codec, self._marker, container.meta_of(start, first)))
+
+    def _block(self, head: bytes, data: Any, size: int) -> None:
+        """One record, one block."""
+        if self._count:
+            self.flush()
+        if self._codec == "null":
+            total = len(head) + size
+            self._output.write(b"\2" + varint.encode(total) + head, data, self._marker)
+        else:
+            if size + len(head) > limits.EXPANDED:
+                raise errors.BadData(
+                    f"{self._output.name}: a block of {size:,} bytes cannot be compressed, for no reader expands more than "
+                    f"{limits.EXPANDED:,}: use shorter blocks, or codec=null"
+                )
+            payload = codecs.compress(self._codec, b"".join((head, data)))
+            self._output.write(b"\2" + varint.encode(len(payload)), payload, self._marker)
+        self._number += 1
+
+    def _put_rows(self, rows: record.Rows) -> None:
+        if rows.body is not None:
+            self._gather(rows.body, rows.count)
+            return
+        if self._rows is None:
+            from sptools.formats.avro.rows import encode as encoder
+
+            self._rows = encoder(self._schema)
+        values = rows.values
+        for i in range(0, len(values), 1024):
+            some = values[i : i + 1024]
+            self._gather(self._rows(some), len(some))
+
+    def _gather(self, body: bytes | memoryview, count: int) -> None:
+        if self._count and len(self._gathered) + len(body) > limits.GATHER:
+            self.flush()
+        self._gathered += body
+        self._count += count
+        if len(self._gathered) >= limits.GATHER or self._count >= limits.EMPTY_ROWS:
+            self.flush()
+
+
+def _with_boot(start: record.Start, boot: bytes) -> record.Start:
+    from dataclasses import replace
+
+    return replace(start, boot=boot)
