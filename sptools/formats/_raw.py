@@ -32,7 +32,7 @@ def read_raw(
     if first is None:
         raise NoInput(f"{input.name} is empty")
     if start is None:
-        start = 0 if input.seekable else time.time_ns() - span(len(first) // size, rate)
+        start = 0 if getattr(input, "seekable", False) else time.time_ns() - span(len(first) // size, rate)
     record = IQ if is_complex(datatype) else Audio
     yield Start(built_in(record.__name__), boot=os.urandom(8), source={"freq": freq} if freq else {})
     sample = 0

@@ -31,7 +31,7 @@ def read(input: Any, *, rate: Rate | None = None, check: bool = False) -> Iterat
         rate: samples/s, where the recording does not say
         check: compare the SHA-512 of the samples with the recorded one
     """
-    if input.path is None:
+    if getattr(input, "path", None) is None:
         raise Usage("sigmf: a recording is two files: name one of them instead of -")
     if input.path.endswith(sigmf_meta.ARCHIVE):
         raise Usage(f"{input.path} is an archive: unpack it with tar -xf {input.path} and name its .sigmf-meta")
@@ -135,7 +135,7 @@ class SigmfSink:
     """Both files appear whole or not at all, the metadata last: whoever sees it finds the samples complete."""
 
     def __init__(self, output: Any):
-        if output.path is None:
+        if getattr(output, "path", None) is None:
             raise Usage("sigmf: a recording is two files: name one of them with -o, not -")
         base = sigmf_meta.base_of(output.path)
         names = {sigmf_meta.META: base + sigmf_meta.META, sigmf_meta.DATA: base + sigmf_meta.DATA}

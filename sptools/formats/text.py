@@ -46,7 +46,7 @@ class TextSink:
         follow = self._follow.setdefault(item.channel if isinstance(item, Start) else self.channel, Continuity())
         verdict, lost = follow.see(item)
         if isinstance(item, Start):
-            self.several |= bool(self.channel or self._follow) and len(self._follow) > 1
+            self.several = len(self._follow) > 1
             self.channel = item.channel
             if verdict == "gap" and item.name not in ("IQ", "Audio"):
                 self._write([f"-- {lost} records lost"])

@@ -135,6 +135,8 @@ def _beginning(output: Any) -> int | None:
     """Where in the file the header will stand, None where it cannot be written a second time (a pipe, `>>`)."""
     import fcntl
 
+    if not hasattr(output, "fileno"):
+        return None
     fd = output.fileno()
     if not stat.S_ISREG(os.fstat(fd).st_mode) or fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_APPEND:
         return None
