@@ -12,7 +12,7 @@ import math
 import numpy as np
 
 HYSTERESIS_dB = 3.0
-SEGMENTS = 8  # FFTs a hop: the level then scatters by about 1 dB
+SEGMENTS = 4  # FFTs a hop: the level then scatters by about 1 dB
 NEAR = 20  # the floor is looked for within so many bandwidths
 EDGE = 0.46  # of the rate: beyond, receivers' filters fall off
 

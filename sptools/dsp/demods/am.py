@@ -10,6 +10,7 @@ from sptools.dsp.detect import Envelope
 from sptools.dsp.fir import kaiser_lowpass
 from sptools.dsp.resample import plan
 from sptools.dsp.tuner import Tuner
+from sptools.errors import RateTooLow
 from sptools.units import Decibel, Hertz, Live, Rate, Seconds, Within
 
 
@@ -37,12 +38,13 @@ def am(
         sp-capture sim:am,pace=0 --duration 1s | sp-demod am -o tower.wav
     Source: ITU-R M.2067 (double-sideband with carrier).
     """
+    if rate < bandwidth:
+        raise RateTooLow("am", need=bandwidth, have=rate)
     half = min(bandwidth / 2, 0.42 * rate)
     width = min(0.2 * bandwidth, rate / 2 - half)
-    p = plan("am", rate, audio, half, half + width, 1.2 * bandwidth, 60 / bandwidth, latency)
+    p = plan("am", rate, audio, half, half + width, min(1.2 * bandwidth, rate), 60 / bandwidth, latency)
     tuner = Tuner(rate, datatype, offset, half, half + width, p.downs, p.chunk)
     sound = min(half, 0.42 * audio)
-    # 0.5: the images of the channel rate lie beyond the channel's stop band, so the edge may be half the sound's width
     taps = kaiser_lowpass(p.rate * p.up, sound, min(1.5 * sound, audio - sound))
     detector = Envelope(tuner.shape, tuner.bias, Leveller(p.hop // tuner.down, p.rate))
     return AudioDemodulator(p, tuner, detector, taps, (len(taps) - 1) / 2, bandwidth, squelch)

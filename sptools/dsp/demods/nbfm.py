@@ -11,6 +11,7 @@ from sptools.dsp.detect import Discriminator
 from sptools.dsp.fir import kaiser_length, kaiser_lowpass
 from sptools.dsp.resample import plan
 from sptools.dsp.tuner import Tuner
+from sptools.errors import RateTooLow
 from sptools.units import Decibel, Hertz, Live, Rate, Seconds, Within
 
 VOICE_Hz = (180.0, 300.0, 3400.0, 4200.0)  # stop, pass, pass, stop; below 300 Hz lie the sub-audible tones (CTCSS)
@@ -44,9 +45,11 @@ def nbfm(
         sp-capture sim:nbfm,pace=0 -f 145M -s 1M --duration 1s | sp-demod nbfm -f 145.35M -l 20 -o voice.wav
     Source: ETSI EN 300 086 (deviation, channels); ITU-T G.712 (voice band).
     """
+    if rate < bandwidth:
+        raise RateTooLow("nbfm", need=bandwidth, have=rate)
     half = min(bandwidth / 2, 0.42 * rate)
     width = min(0.2 * bandwidth, rate / 2 - half)
-    p = plan("nbfm", rate, audio, half, half + width, 1.2 * bandwidth, 0.025, latency)
+    p = plan("nbfm", rate, audio, half, half + width, min(1.5 * bandwidth, rate), 0.025, latency)
     tuner = Tuner(rate, datatype, offset, half, half + width, p.downs, p.chunk)
     taps = voice_taps(p.rate * p.up, audio)
     taps *= p.rate / 2**32 / deviation

@@ -66,4 +66,6 @@ def audio_taps(rate: float, audio: float, time: float) -> tuple[np.ndarray, floa
     if not time:
         return low, centre
     decay = np.exp(-np.arange(int(np.ceil(9 * time * rate))) / (time * rate))
-    return np.convolve(low, decay / decay.sum()), centre
+    n = len(low) + len(decay) - 1
+    size = 1 << n.bit_length()  # by FFT: for 44.1 kHz there are tens of thousands of taps
+    return np.fft.irfft(np.fft.rfft(low, size) * np.fft.rfft(decay / decay.sum(), size), size)[:n], centre
