@@ -6,7 +6,7 @@ import threading
 import numpy as np
 
 from sptools.clock import span
-from sptools.formats.avro.schema import built_in
+from sptools.formats._schemas import built_in
 from sptools.record import IQ, Audio, Start, component, is_complex
 from sptools.transports.file import Input, Output
 
