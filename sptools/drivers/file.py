@@ -15,7 +15,7 @@ from ._chunk import Chunk
 from ._pace import Pacer
 from ._recording import SIZES, Recording, Segment, open_file, raw_type
 
-LIVE_s = 0.016
+LIVE_s = 0.02
 FLAT_bytes = 1 << 18
 WAIT_ms = 200  # a pipe that is silent so long gives an empty chunk, so that its reader can be stopped
 

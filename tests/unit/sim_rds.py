@@ -23,14 +23,13 @@ def groups(mpx: np.ndarray, rate: float) -> list[tuple[int, int, int, int]]:
     squared = np.sum(base**2)
     real = (base * np.exp(-0.5j * np.angle(squared))).real
     bit = rate / 1187.5
-    half = int(round(bit / 2))
+    half = round(bit / 2)
     # Manchester: the mean of a bit's first half less that of its second one
     total = np.concatenate([[0.0], np.cumsum(real)])
     soft = 2 * total[half:-half] - total[: -2 * half] - total[2 * half :]
-    best = max(
-        range(int(bit)), key=lambda at: np.mean(np.abs(soft[(at + bit * np.arange(int(len(soft) / bit) - 2)).astype(int)]))
-    )
-    symbols = soft[(best + bit * np.arange(int(len(soft) / bit) - 2)).astype(int)] > 0
+    places = (bit * np.arange(int(len(soft) / bit) - 2)).astype(int)
+    best = max(range(int(bit)), key=lambda at: np.mean(np.abs(soft[at + places])))
+    symbols = soft[best + places] > 0
     bits = (symbols[1:] ^ symbols[:-1]).astype(int)
     words = lambda at: [int("".join(map(str, bits[at + 26 * i : at + 26 * i + 26])), 2) for i in range(4)]
     found = []

@@ -96,6 +96,20 @@ def test_programme_audio_is_the_file(tmp_path):
     assert 10 * np.log10(np.var(part) / np.var(left)) > 30
 
 
+def test_preemphasis_lifts_the_treble_of_a_file(tmp_path):
+    n = np.arange(32000)
+    both = 0.3 * (np.sin(2 * np.pi * 500 / 32000 * n) + np.sin(2 * np.pi * 8000 / 32000 * n))
+    path = str(tmp_path / "two.wav")
+    with wave.open(path, "wb") as file:
+        file.setparams((1, 2, 32000, 0, "NONE", ""))
+        file.writeframes((both * 32767).astype("<i2").tobytes())
+    for tau in (0.0, 50e-6, 75e-6):
+        mpx = demodulated(0.6, audio=path, preemphasis=tau, stereo=False, rds=False, cnr=70.0)
+        ratio = level_at(mpx, 240e3, 8000) / level_at(mpx, 240e3, 500)
+        wanted = abs(1 + 2j * np.pi * 8000 * tau) / abs(1 + 2j * np.pi * 500 * tau)
+        assert ratio == pytest.approx(wanted, rel=0.02)
+
+
 def test_stereo_audio_keeps_its_sides_apart(tmp_path):
     n = np.arange(32000)
     sides = np.stack([0.9 * np.sin(2 * np.pi * 3000 / 32000 * n), np.zeros(32000)], axis=1)

@@ -1,6 +1,7 @@
 """What all simulated receivers share: cutting, seeds, pace, faults, tuning, keys."""
 
 import time
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -32,7 +33,7 @@ def test_samples_depend_on_their_index_only(address):
     source = station(address)
     random = np.random.default_rng(3)
     cuts = np.unique([0, 150_000, *random.integers(0, 150_000, 12)])
-    pieces = np.concatenate([source.take(int(a), int(b)) for a, b in zip(cuts[:-1], cuts[1:], strict=True)])
+    pieces = np.concatenate([source.take(int(a), int(b)) for a, b in pairwise(cuts)])
     assert np.array_equal(whole, pieces)
     # out of order, and by another receiver
     late = station(address)
@@ -60,7 +61,7 @@ def test_every_key_of_sim_belongs_to_a_station_or_the_receiver():
 
 
 def test_a_wrong_key_or_station_is_refused_by_name():
-    with pytest.raises(Usage, match="no key 'ps'.*station"):
+    with pytest.raises(Usage, match=r"no key 'ps'.*station"):
         sim("am", ps="X")
     with pytest.raises(Usage, match="fm, nbfm"):
         sim("fmm")

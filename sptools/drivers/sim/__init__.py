@@ -6,7 +6,7 @@ from typing import Annotated
 
 from sptools import registry
 from sptools.errors import Usage
-from sptools.units import Count, Decibel, File, Gain, Hertz, Offset, Rate, Seconds, Text, Time, Within
+from sptools.units import Count, Decibel, File, Gain, Hertz, Live, Offset, Rate, Seconds, Text, Time, Within
 
 from ._receiver import Faults, Receiver
 
@@ -14,9 +14,9 @@ from ._receiver import Faults, Receiver
 def sim(
     address: str,
     *,
-    freq: Hertz | None = None,
+    freq: Live[Hertz] | None = None,
     rate: Rate | None = None,
-    gain: Gain = float("nan"),
+    gain: Live[Gain] = float("nan"),
     pace: Annotated[float, Within(0, 1000)] = 1.0,
     start: Time | None = None,
     seed: int = 1,

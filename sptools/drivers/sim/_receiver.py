@@ -73,7 +73,7 @@ class Receiver:
         if self.live:
             self.size = max(1, min(self.size, int(self.rate * LIVE_s)))
         self.at = 0
-        self.pending: tuple[float, float] | None = None
+        self.wanted = self.tuned = (self.freq, self.gain)
 
     def set(self, *, freq: float | None = None, gain: float | None = None) -> None:
         """Retunes; the next chunk read is the first one from there."""
@@ -81,13 +81,13 @@ class Receiver:
             raise Usage(f"{self.device} is telemetry: it has neither freq nor gain")
         self.freq = self.freq if freq is None else freq
         self.gain = self.gain if gain is None else gain
-        self.pending = (self.freq, self.gain)
+        self.wanted = (self.freq, self.gain)  # one assignment: another thread may be reading
 
     def read(self) -> Chunk | None:
         """The next samples; None once closed. Unavailable when the device stalls or dies."""
-        if self.pending:
-            tuning, self.pending = self.pending, None
-            self.source.tune(*tuning)
+        if self.wanted is not self.tuned:
+            self.tuned = self.wanted
+            self.source.tune(*self.tuned)
         faults = self.faults
         if faults.die is not None and self.at >= faults.die:
             raise Unavailable(f"{self.device}: the device is gone")
