@@ -7,7 +7,7 @@ from typing import Any
 from sptools.drivers._chunk import Chunk
 from sptools.record import nbytes, sample_size
 
-SETTLE_s = 0.02  # R820T: its synthesiser locks within 10 ms; USB transfers in flight hold about as much
+SETTLE_s = 0.03  # R820T: its synthesiser locks within 10 ms; a USB transfer of 10 ms holds both frequencies, and margin
 
 
 class Hopper:

@@ -8,12 +8,14 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
-from sptools.errors import BadData, SpError
+from sptools.errors import BadData, IOFailure, NoInput, SpError, Unavailable
 from sptools.record import Item
 from sptools.signals import FINISH_s, Signals, die_of
 from sptools.tally import Tally
 from sptools.transports._block import Deadline
 
+# An input that ends like this was good until then; what it gave is delivered and the outputs are whole.
+FAILS_LATE = (BadData, NoInput, Unavailable, IOFailure)
 FLUSH_s = 0.1  # records that a sink gathers wait no longer
 
 
@@ -77,11 +79,10 @@ class Run:
                 die_of(dies_of)
 
     # ------------------------------------------------------------ the loop
-    def _read_all(self) -> BadData | None:
+    def _read_all(self) -> SpError | None:
+        """Reads to the end. What went wrong with the input, where a part of it was good: that is delivered first."""
         try:
-            self._read()
-        except BadData as error:
-            return error
+            return self._read()
         except Deadline:
             self.tally.add("left")
             self.signals.within(FINISH_s)
@@ -91,8 +92,18 @@ class Run:
                 close()
         return None
 
-    def _read(self) -> None:
-        for item in self.source:
+    def _read(self) -> SpError | None:
+        began = False
+        while True:
+            try:
+                item = next(self.source)
+            except StopIteration:
+                return None
+            except FAILS_LATE as error:
+                if not began:
+                    raise
+                return error
+            began = True
             for out in self.step.feed(item):
                 self._put(out)
             now = time.monotonic()

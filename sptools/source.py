@@ -74,26 +74,29 @@ class Stoppable:
 class Blocks:
     """Chunks → items of one channel. A new header says what the receiver was newly tuned for; `sample` runs on.
 
-    `tuned()` is the frequency that the user wants to hear (with --offset not the one that the receiver stands on).
+    `tuned(freq)` is the frequency that the user wants to hear where the receiver stands on `freq` (they differ with
+    --offset); None: no particular one.
     """
 
     def __init__(
-        self, receiver: Any, channel: str, schema: Callable[[str], dict], tuned: Callable[[], float | None], **more: object
+        self, receiver: Any, channel: str, schema: Callable[[str], dict], tuned: Callable[[float], float | None], **more: object
     ):
         self.receiver, self.channel, self.schema, self.tuned, self.more = receiver, channel, schema, tuned, more
         self.boot = os.urandom(8)
         self.number = 0
-        self.told: float | None = -1.0  # the wanted frequency that the last header named
+        self.told: float | None = -1.0  # (no frequency is negative) the wanted frequency that the last header named
 
     def __iter__(self) -> Iterator[Item]:
         while (chunk := self.receiver.read()) is not None:
             if isinstance(chunk.data, list):
                 if not self.number:
+                    self.told = None
                     yield self._start(self.receiver.schema)
                 yield Rows(chunk.data)
             elif nbytes(chunk.data):
-                if self.tuned() != self.told:
-                    self.told = self.tuned()
+                tuned = self.tuned(chunk.freq)
+                if tuned != self.told:
+                    self.told = tuned
                     yield self._start(self.schema("IQ"))
                 yield IQ(
                     time=chunk.time, sample=chunk.sample, rate=chunk.rate, freq=chunk.freq, gain=chunk.gain,
@@ -104,5 +107,5 @@ class Blocks:
             self.number += 1
 
     def _start(self, schema: dict) -> Start:
-        facts = describe_source(self.channel, self.receiver.device, freq=self.tuned() or None, **self.more)
+        facts = describe_source(self.channel, self.receiver.device, freq=self.told or None, **self.more)
         return Start(schema, self.channel, self.boot, self.number, 0, facts)

@@ -12,8 +12,8 @@ from sptools.dsp.stitch import Strip, crop, stitch
 from sptools.dsp.window import noise_bandwidth
 from sptools.dsp.window import window as make_window
 from sptools.errors import BadData, Usage
-from sptools.formats.avro.schema import built_in
 from sptools.record import IQ, Audio, Item, Spectrum, Start, components, is_complex
+from sptools.schemas import built_in
 
 
 class Spectra:

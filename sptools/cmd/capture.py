@@ -70,8 +70,8 @@ def capture(
         raise Usage("which receiver? sp-capture rtlsdr:0, or sim:fm, or --list to see what there is")
     from sptools.drivers._ring import Ring
     from sptools.filter import Pass, drive
-    from sptools.formats.avro.schema import built_in
     from sptools.hop import Hopper
+    from sptools.schemas import built_in
     from sptools.source import Blocks, Stamped, Stoppable, node_name
     from sptools.stream import limited
 
@@ -88,7 +88,7 @@ def capture(
     stamped = Stamped(device)
     ring = Ring(stamped, buffer) if device.live else Stoppable(stamped)
     place = {"latitude": latitude, "longitude": longitude}
-    blocks = Blocks(ring, f"{node_name(name)}/{task}", built_in, lambda: None if sweep else ring.freq - offset, **place)
+    blocks = Blocks(ring, f"{node_name(name)}/{task}", built_in, lambda f: None if sweep else f - offset, **place)
 
     def change(settings: dict) -> None:
         if "freq" in settings:

@@ -42,7 +42,7 @@ def demod(
     from sptools import registry, stream
     from sptools.channels import Channels
     from sptools.filter import drive
-    from sptools.formats.avro.schema import built_in
+    from sptools.schemas import built_in
     from sptools.source import describe_source, node_name
     from sptools.stage import Stage
 

@@ -12,8 +12,8 @@ import numpy as np
 from sptools.clock import span
 from sptools.errors import BadData, NoInput, Usage
 from sptools.formats._samples import BLOCK, SampleSink
-from sptools.formats._schemas import built_in
 from sptools.record import IQ, Audio, Item, Start, is_complex, sample_size
+from sptools.schemas import built_in
 
 REASONABLE_channels = 256
 

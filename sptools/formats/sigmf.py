@@ -17,8 +17,8 @@ from sptools.errors import BadData, NoInput, Usage
 from sptools.formats import _sigmf_meta as sigmf_meta
 from sptools.formats._raw import blocks
 from sptools.formats._samples import kind, two_channels
-from sptools.formats._schemas import built_in
 from sptools.record import IQ, Audio, Item, Start, component, components, is_complex, sample_size
+from sptools.schemas import built_in
 from sptools.units import Rate
 
 JITTER_ns = 1000  # a time that is further off than this from where the samples put it is a new anchor

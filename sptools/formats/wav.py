@@ -14,8 +14,8 @@ from sptools.errors import BadData, NoInput
 from sptools.formats._raw import blocks
 from sptools.formats._riff import FLOAT, PCM, header, read_header
 from sptools.formats._samples import SampleSink
-from sptools.formats._schemas import built_in
 from sptools.record import IQ, Audio, Item, Start, component, is_complex
+from sptools.schemas import built_in
 from sptools.units import Hertz, Time
 
 READ_AS = {

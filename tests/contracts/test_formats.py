@@ -9,8 +9,8 @@ import pytest
 from sptools import registry
 from sptools.clock import span
 from sptools.errors import BadData, NoInput, SpError, Usage
-from sptools.formats._schemas import built_in
 from sptools.record import IQ, Audio, Message, Rows, Spectrum, Start, component, components, is_complex
+from sptools.schemas import built_in
 from sptools.transports.file import Input, Output
 
 NAMES = registry.names("formats")

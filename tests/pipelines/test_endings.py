@@ -51,7 +51,7 @@ def blocks(path):
         ("sp-demod wbfm < /dev/null", 66, "stdin"),
         ("sp-psd < /dev/null", 66, "stdin"),
         ("sp-cat < /dev/null", 66, "stdin"),
-        ("sp-cat <&-", 66, "stdin is closed"),
+        ("sp-cat <&-", 66, "stdin"),
         ("sp-cat /", 66, "folder"),
         ("sp-capture rtltcp://127.0.0.1:1", 69, "127.0.0.1"),
         ("sp-capture sim:fm,pace=0 -n 10 -o nosuch/x.avro", 73, "nosuch/x.avro"),
@@ -163,7 +163,8 @@ def test_sigterm_of_the_group_drains_the_pipeline(tmp_path):
     assert out.split() == [b"0", b"0"], text
     samples = sum(len(b["data"]) // 2 for b in blocks(tmp_path / "iq.avro"))
     assert f"samples_in {samples:,}".encode() in text  # every sample that was captured was demodulated
-    frames = ((tmp_path / "fm.wav").stat().st_size - 44) // 2
+    wav = (tmp_path / "fm.wav").read_bytes()
+    frames = (len(wav) - wav.index(b"data") - 8) // 2
     assert frames == -(-samples * 48 // 1000)
 
 

@@ -6,8 +6,8 @@ import threading
 import numpy as np
 
 from sptools.clock import span
-from sptools.formats._schemas import built_in
 from sptools.record import IQ, Audio, Start, component, is_complex
+from sptools.schemas import built_in
 from sptools.transports.file import Input, Output
 
 EPOCH = 1_780_000_000_123_456_789
