@@ -8,9 +8,7 @@ DEVIATION = 75e3  # Hz of a full-scale programme. ITU-R BS.450-4 §1.2
 MONO = 0.9  # programme level of a mono station
 
 
-def fm(
-    rate: float, seconds: float, stations: list[tuple[float, float, float]], cnr: float = 45.0, seed: int = 1
-) -> np.ndarray:
+def fm(rate: float, seconds: float, stations: list[tuple[float, float, float]], cnr: float = 45.0, seed: int = 1) -> np.ndarray:
     """Stations (offset Hz, amplitude, tone Hz) in noise, as cu8, shape (2 · rate · seconds,).
 
     The noise lies `cnr` dB below the first station in 200 kHz. All offsets and tones being multiples of 1/seconds, the
@@ -32,7 +30,7 @@ def fm(
     return out.reshape(-1)
 
 
-def repeat(path: Path, data: np.ndarray, times: int) -> Path:
+def save(path: Path, data: np.ndarray, times: int = 1) -> Path:
     """Writes DATA so many times."""
     with path.open("wb") as file:
         for _ in range(times):

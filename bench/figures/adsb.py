@@ -15,16 +15,15 @@ AT_LEAST = 159  # messages that dump1090 finds in the recording, followed by sil
 
 def figures(bench: Bench) -> Iterator[Figure]:
     once = np.fromfile(RECORDING, np.uint8)
-    times = round(340 * bench.scale)
+    times, passes = round(340 * bench.scale), 4
     length = len(once) / 2 / RATE
-    path = signals.repeat(bench.folder / "adsb.cu8", once, times)
+    path = signals.save(bench.folder / "adsb.cu8", once, times)
     out = bench.folder / "adsb.jsonl"
-    (used,) = least(
-        bench.rounds, lambda: cost([own("sp-demod"), "adsb", f"cu8:{path},rate=2M,freq=1090M", "-o", str(out)])
-    )
+    ours = [own("sp-demod"), "adsb", *passes * [f"cu8:{path},rate=2M,freq=1090M"], "-o", str(out)]
+    (used,) = least(bench.rounds, lambda: cost(ours))
     with out.open() as file:
-        found = sum(1 for _ in file) / times
+        found = sum(1 for _ in file) / times / passes
     few = "" if found >= AT_LEAST else "TOO FEW: "
     note = f"{few}{found:.1f} messages in each {length * 1e3:.0f} ms (at least {AT_LEAST})"
-    yield Figure("adsb, dense traffic, 2 MS/s", times * length / used, "x RT", 35, 90, note=note)
+    yield Figure("adsb, dense traffic, 2 MS/s", passes * times * length / used, "x RT", 35, 90, note=note)
     path.unlink()

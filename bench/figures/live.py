@@ -36,7 +36,10 @@ def pipeline(path: Path, out: int) -> list[subprocess.Popen[bytes]]:
 
 
 def latency(path: Path, seconds: float) -> Iterator[Figure]:
-    """An audio sample's way: from the moment that its block's `time` gives it to the moment that it can be read."""
+    """An audio sample's way: from the moment that its block's `time` gives it to the moment that it can be read.
+
+    `time` is the wall clock of the sample at the antenna, good to how late the first block came (below 20 ms).
+    """
     source, sink = pipeline(path, subprocess.PIPE)
     assert sink.stdout
     late = []
@@ -84,7 +87,7 @@ def load(path: Path, seconds: float) -> Iterator[Figure]:
 def figures(bench: Bench) -> Iterator[Figure]:
     seconds = max(3.0, 15 * bench.scale)
     times = 1 + round((seconds + 2 * SETTLE_s + 3) / 5)
-    path = signals.repeat(bench.folder / "live.cu8", signals.fm(RATE, 5, [(-3e5, 0.75, 1e3)]), times)
+    path = signals.save(bench.folder / "live.cu8", signals.fm(RATE, 5, [(-3e5, 0.75, 1e3)]), times)
     yield from latency(path, seconds)
     yield from load(path, seconds)
     path.unlink()

@@ -12,10 +12,9 @@ RATE, BINS = 2.4e6, 1024
 
 
 def figures(bench: Bench) -> Iterator[Figure]:
-    signal = signals.fm(RATE, 10, [(1e5, 0.5, 1e3)])
-    times = max(1, round(6 * bench.scale))
-    path = signals.repeat(bench.folder / "psd.cu8", signal, times)
-    ours = [own("sp-psd"), f"cu8:{path},rate=2.4M,freq=100M", "--bins", str(BINS), "-o", "/dev/null"]
+    path = signals.save(bench.folder / "psd.cu8", signals.fm(RATE, 10, [(1e5, 0.5, 1e3)]))
+    times = max(1, round(24 * bench.scale))
+    ours = [own("sp-psd"), *times * [f"cu8:{path},rate=2.4M,freq=100M"], "--bins", str(BINS), "-o", "/dev/null"]
     log = bench.folder / "log"
     fake.library(bench.folder)
     env = fake.environment(bench.folder, file=path, pace=0, loop=0, log=log)

@@ -41,7 +41,7 @@ def figures(bench: Bench) -> Iterator[Figure]:
     slowest = max(helps, key=lambda tool: helps[tool])
     each = ", ".join(f"{tool} {seconds * 1e3:.0f}" for tool, seconds in helps.items())
     yield Figure(f"{slowest} --help (the slowest)", helps[slowest] * 1e3, "ms", 80, 50, True, each)
-    path = signals.repeat(bench.folder / "start.cu8", signals.fm(2.4e6, 1, [(-3e5, 0.75, 1e3)]), 1)
+    path = signals.save(bench.folder / "start.cu8", signals.fm(2.4e6, 1, [(-3e5, 0.75, 1e3)]))
     runs = {
         "sp-capture sim:fm": [own("sp-capture"), "sim:fm,pace=0"],
         "sp-demod wbfm": [own("sp-demod"), "wbfm", f"cu8:{path},rate=2.4M,freq=100M", "-f", "99.7M"],
