@@ -193,7 +193,7 @@ def test_the_code_of_a_radar():
     reply, acquisition = signal.all_call(0x4840D6, 17), signal.all_call(0x4840D6)
     assert hits(quiet([(1e-3, reply)], 3e-3)) == []
     found = hits(quiet([(1e-3, acquisition), (2e-3, reply)], 3e-3))
-    assert [(h.valid, h.fields["interrogator"]) for h in found] == [("crc", 0), ("inferred", 17)]
+    assert [(h.valid, h.fields.get("interrogator")) for h in found] == [("crc", None), ("inferred", 17)]
 
 
 def test_repair_of_one_bit_of_a_known_aircraft():
@@ -218,6 +218,21 @@ def test_set_is_live():
     assert len(kernel.process(first)) == 1
     with pytest.raises(TypeError, match="colour"):
         kernel.set(colour=1)
+
+
+def test_offset_is_live():
+    sent = [(1e-3, SQUITTER)]
+    kernel = adsb(3.2e6, "cu8", 5e5, latency=0.005)
+    here, there = (quiet(sent, 0.01, 3.2e6, offset=at) for at in (5e5, -5e5))
+    assert len(kernel.process(here)) == 1
+    kernel.set(offset=-5e5)
+    assert len(kernel.process(there) + kernel.flush()) == 1
+    with pytest.raises(errors.RateTooLow):
+        kernel.set(offset=1.2e6)
+    narrow = adsb(2e6, "cu8")
+    narrow.set(offset=1e5)
+    with pytest.raises(errors.RateTooLow):
+        narrow.set(offset=1e6)
 
 
 def test_position_of_a_pair_and_then_of_single_messages():

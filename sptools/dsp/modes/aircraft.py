@@ -62,7 +62,7 @@ class Traffic:
 
 
 def locate(craft: Aircraft, fields: dict[str, Any], time: float, home: tuple[float, float] | None) -> None:
-    """Turns `cpr_…` into latitude and longitude where they can be known. `home`: where the receiver stands, if given."""
+    """Replaces `cpr_…` by latitude and longitude where they can be known. `home`: where the receiver stands, if given."""
     odd, y, x = fields["cpr_odd"], fields["cpr_latitude"] / cpr.CELLS, fields["cpr_longitude"] / cpr.CELLS
     ground = fields["typecode"] < 9
     if ground != craft.ground:  # the grids differ
@@ -74,6 +74,7 @@ def locate(craft: Aircraft, fields: dict[str, Any], time: float, home: tuple[flo
     place = on_ground(craft, odd, y, x, time, home) if ground else in_flight(craft, odd, y, x, time)
     if place is not None:
         craft.fix, craft.fixed = place, time
+        del fields["cpr_odd"], fields["cpr_latitude"], fields["cpr_longitude"]
         fields["latitude"], fields["longitude"] = round(place[0], 6), round(place[1], 6)
 
 

@@ -1,6 +1,6 @@
 """The vocabulary: every key that a decoded message may carry, its type and meaning. A test walks it.
 
-A key is absent where the aircraft says "not available". Units stand in the name, as everywhere.
+A key is absent where the aircraft says "not available", to keep the many small records small. Units stand in the name.
 """
 
 KEYS: dict[str, tuple[type, str]] = {
@@ -9,19 +9,19 @@ KEYS: dict[str, tuple[type, str]] = {
     "typecode": (int, "kind of extended squitter, 0 to 31"),
     "capability": (int, "of the transponder (DF11, DF17), 0 to 7"),
     "control": (int, "DF18: who sends, 0 to 7; 0, 1 and 6 are ADS-B, 2 to 5 TIS-B"),
-    "interrogator": (int, "DF11: code of the radar that is answered; 0 for a squitter"),
+    "interrogator": (int, "DF11: code of the radar that is answered; absent: it was not asked, or by radar 0"),
     "repaired_bits": (int, "wrong bits that the decoder turned over"),
     "category": (str, "emitter category, A0 to D7: A1 light, A3 large, A5 heavy, A7 rotorcraft, B1 glider …"),
     "callsign": (str, "flight identification without trailing blanks"),
     "squawk": (str, "Mode A code, four octal digits"),
     "emergency": (str, "none, general, medical, fuel, radio, unlawful, downed or reserved"),
-    "alert": (bool, "the squawk changed lately, or is an emergency's"),
-    "spi": (bool, "the pilot pressed ident"),
+    "alert": (bool, "the squawk changed lately, or is an emergency's; present when so"),
+    "spi": (bool, "the pilot pressed ident; present when so"),
     "on_ground": (bool, "the aircraft says so"),
     "altitude_ft": (int, "barometric, at 1013.25 hPa"),
     "gnss_altitude_ft": (int, "above the WGS-84 ellipsoid"),
     "gnss_above_baro_ft": (int, "GNSS altitude less barometric"),
-    "cpr_odd": (bool, "which of the two grids the position is in"),
+    "cpr_odd": (bool, "which of the two grids the position is in; these three stand where latitude and longitude cannot be told"),
     "cpr_latitude": (int, "position in its cell, 17 bits"),
     "cpr_longitude": (int, "position in its cell, 17 bits"),
     "latitude": (float, "degrees north"),

@@ -47,6 +47,9 @@ class PairTable:
         """`x`: uint8 (2n,), contiguous. `out`: uint16 (n,)."""
         self._table.take(x.view("<u2"), out=out, mode="clip")  # any 16 bits are in the table: clip spares a check
 
+    def tune(self, offset: float) -> None:
+        """Nothing to do: heights do not see a small offset, and `front` refuses a larger one."""
+
     def reset(self) -> None:
         pass
 
@@ -63,8 +66,13 @@ class Interpolator:
             reach = 0
         self._keep = 2 * reach
         self.delay = float(reach)
-        self._weights = interpolator_taps(self._step, self._out, reach, rate, offset) if reach else None
+        self._rate, self._reach = rate, reach
+        self.tune(offset)
         self.reset()
+
+    def tune(self, offset: float) -> None:
+        """Changes the wanted frequency from the next chunk on."""
+        self._weights = interpolator_taps(self._step, self._out, self._reach, self._rate, offset) if self._reach else None
 
     def reset(self) -> None:
         self._past = np.zeros(self._keep, np.complex64)
@@ -117,9 +125,14 @@ def front(rate: float, datatype: str, offset: float) -> PairTable | Interpolator
     """What fits the input. Raises RateTooLow, or Usage for a datatype or rate that cannot be used."""
     if datatype not in SCALE:
         raise errors.Usage(f"adsb cannot use {datatype!r} samples: give one of {', '.join(SCALE)}")
+    check(rate, offset)
+    if rate == RATE and datatype == "cu8":
+        return PairTable()
+    return Interpolator(rate, datatype, offset)
+
+
+def check(rate: float, offset: float) -> None:
+    """Raises RateTooLow if a message `offset` Hz off the middle does not fit in."""
     need = RATE + 2 * max(0.0, abs(offset) - SLACK_Hz)
     if not rate >= need:
         raise errors.RateTooLow("adsb", need=need, have=rate)
-    if rate == RATE and datatype == "cu8":
-        return PairTable()
-    return Interpolator(rate, datatype, offset if abs(offset) > SLACK_Hz or rate > RATE else 0.0)

@@ -28,7 +28,6 @@ def decode(df: int, raw: int, icao: str) -> dict[str, Any]:
         squitter.decode(raw >> 24 & MASK_56, fields)
     elif df == 11:
         fields["capability"] = capability = raw >> 48 & 7
-        fields["interrogator"] = 0
         if capability in (4, 5):
             fields["on_ground"] = capability == 4
     elif df == 18:
@@ -53,9 +52,10 @@ def surveillance(df: int, head: int, fields: dict[str, Any]) -> None:
         flight = head >> 48 & 7
         if flight <= 3:
             fields["on_ground"] = bool(flight & 1)
-        if flight <= 5:
-            fields["alert"] = 2 <= flight <= 4
-            fields["spi"] = flight >= 4
+        if 2 <= flight <= 4:
+            fields["alert"] = True
+        if 4 <= flight <= 5:
+            fields["spi"] = True
     if df in (5, 21):
         fields["squawk"] = squawk(code)
     else:

@@ -19,7 +19,7 @@ from sptools.dsp.kernel import Hit, Output
 from . import crc, slicer
 from .accept import chances, judge, looks, proves
 from .aircraft import Traffic, locate
-from .magnitude import FULL, RATE, front
+from .magnitude import FULL, RATE, check, front
 from .message import decode
 from .preamble import Preamble
 
@@ -42,6 +42,7 @@ class Receiver:
     delay = 0.0
 
     def __init__(self, rate: float, datatype: str, offset: float, chunk_s: float, settings: dict[str, Any]):
+        self._rate = rate
         self._front = front(rate, datatype, offset)
         self._same = self._front.ratio == 1
         step = self._front.ratio.denominator  # inputs for a whole number of heights
@@ -56,6 +57,11 @@ class Receiver:
         self.reset()
 
     def set(self, **settings: Any) -> None:
+        """`offset`: Hz, wanted frequency less the middle of the input. All take effect at the chunk that is being filled."""
+        offset = settings.pop("offset", None)
+        if offset is not None:
+            check(self._rate, offset)
+            self._front.tune(offset)
         unknown = settings.keys() - self._settings.keys()
         if unknown:
             raise TypeError(f"adsb has no live setting {', '.join(sorted(unknown))}")
@@ -101,7 +107,7 @@ class Receiver:
         return hits
 
     def _search(self, x: np.ndarray, real: int | None = None) -> list[Hit]:
-        """One chunk: judges as many places as it has heights; the last WAIT wait. `real`: heights from that number on are silence."""
+        """One chunk: judges as many places as it has heights; the last WAIT wait. Heights from number `real` on are silence."""
         m, kept = self._heights, BEFORE + WAIT
         m[:kept] = m[-kept:]
         self._front.heights(x, m[kept:])
