@@ -135,6 +135,16 @@ def test_noise_bank_leaves_no_lines():
     assert 10 * np.log10(spectrum.max() / spectrum.mean()) < 14
 
 
+def test_a_year_later_all_is_as_it_was():
+    source = sim("fm", pace=0, audio=SPEECH, cnr=60.0).source
+    first = int(RATE * 86400 * 365)
+    raw = source.take(first, first + int(0.9 * RATE)).astype(float) - 127.5
+    mpx = multiplex((raw[::2] + 1j * raw[1::2]) / 127.5, RATE, 10)[10000:]
+    assert level_at(mpx, 240e3, 19e3) == pytest.approx(7500 * np.sinc(19 / 240), rel=0.01)
+    assert len(groups(mpx, 240e3)) >= 8
+    assert np.std(audio(mpx, 240e3, 5)) > 1000
+
+
 def test_keys_out_of_range_are_refused():
     for keys in ({"tone": 16e3}, {"pi": "XYZ"}, {"ps": "far too long"}, {"rt": "ä"}):
         with pytest.raises(Usage):

@@ -98,7 +98,7 @@ class Loop:
 
     def places(self, first: int) -> tuple[np.ndarray, np.ndarray]:
         """Where each grid sample lies: the audio sample at or before it, and the place behind that (0 … PHASES − 1)."""
-        position = self.inside + int(first * self.pace)
+        position = self.inside + int(first * self.pace) % (self.n << 32)
         return (position >> 32) % self.n, position >> 23 & (PHASES - 1)
 
     def apply(self, source: np.ndarray, first: int, taps: np.ndarray) -> np.ndarray:

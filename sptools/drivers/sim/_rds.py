@@ -98,7 +98,7 @@ class Rds:
 
     def values(self, first: int, cosine: np.ndarray, sine: np.ndarray) -> np.ndarray:
         """float64 (count,), turns. `cosine`, `sine`: the 57 kHz subcarrier at the same samples."""
-        position = self.inside + int(first * self.pace)
+        position = self.inside + int(first * self.pace) % (len(self.rows) << 32)
         bit = position >> 32
         lowest = int(bit[0])
         codes = self.rows[np.arange(lowest, int(bit[-1]) + 1) % len(self.rows)]
