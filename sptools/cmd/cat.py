@@ -34,8 +34,15 @@ def cat(
     from sptools import stream
     from sptools.filter import Pass, drive
 
+    if check:
+        from sptools.check import check as lines_of
+        from sptools.cli import tell
+
+        for line in lines_of(inputs, run.json):
+            tell(f"{line}\n")
+        return
     items = stream.limited(stream.read_all(inputs), run)
-    if info or gaps or check:
+    if info or gaps:
         from sptools.lines import Lines
         from sptools.report import Report
 
