@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from sptools.errors import RateTooLow
 
-EXACT = 100_000  # larger denominators are rounded: the output rate then differs from the asked one by less than 1e-6
+EXACT = 100_000  # larger denominators are rounded: the output rate then differs from the asked one by 2e-6 at most
 MOST = 1 << 16  # samples in a chunk; longer ones leave the cache
 HOP_s = 5e-3  # as short as a clean edge of the squelch
 ROWS = 8  # groups in a row of a complex filter: 16 columns, which suits BLAS
@@ -102,7 +102,7 @@ def length(rate: float, transition: float, stop: float) -> float:
 
 def factors(total: int) -> list[tuple[int, ...]]:
     """Ordered products of one to three numbers above 1 (or just (1,)), no factor above 32."""
-    found = [(total,)]
+    found: list[tuple[int, ...]] = [(total,)]
     for a in range(2, min(total // 2, 32) + 1):
         if total % a:
             continue

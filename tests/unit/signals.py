@@ -15,7 +15,9 @@ def multiplex_phase(t, tone, stereo=True):
     """The integral of a broadcast multiplex of full scale 1: L = R = a sine of `tone` Hz, pilot, RDS."""
     if not stereo:
         return sine_phase(t, 0.9, tone)
-    rds = 0.02 * (sine_phase(t, 1, 3 * PILOT_Hz - RDS_Hz, np.pi / 2) - sine_phase(t, 1, 3 * PILOT_Hz + RDS_Hz, np.pi / 2))
+    rds = 0.02 * (
+        sine_phase(t, 1, 3 * PILOT_Hz - RDS_Hz, np.pi / 2) - sine_phase(t, 1, 3 * PILOT_Hz + RDS_Hz, np.pi / 2)
+    )
     return sine_phase(t, 0.8, tone) + sine_phase(t, 0.1, PILOT_Hz) + rds
 
 

@@ -32,8 +32,8 @@ def nbfm(
     """Narrow-band FM voice: amateurs, PMR, marine, public services.
 
     IQ (2n,) → int16 (m,):  y = h * wrap(Δ arg z), where z is the channel and h a band-pass from 300 to 3400 Hz. The
-    channel filter is flat over the bandwidth and 60 dB down at 1.4 times that: 16 kHz holds a deviation of 5 kHz (25 kHz channels);
-    for 2.5 kHz (12.5 kHz channels) 11 kHz keep the neighbours out.
+    channel filter is flat over the bandwidth and 60 dB down at 1.4 times that: 16 kHz holds a deviation of 5 kHz (25 kHz
+    channels); for 2.5 kHz (12.5 kHz channels) 11 kHz keep the neighbours out.
 
     Settings:
         bandwidth: width of the channel filter

@@ -31,7 +31,8 @@ def wbfm(
     """Broadcast FM, mono.
 
     IQ (2n,) → int16 (m,):  y = h * wrap(Δ arg z), where z is the channel and h a low-pass to 15 kHz together with the
-    de-emphasis. A deviation of 75 kHz is full scale. The channel filter is flat over the bandwidth and 60 dB down at 1.4 times that.
+    de-emphasis. A deviation of 75 kHz is full scale. The channel filter is flat over the bandwidth and 60 dB down at 1.4
+    times that.
 
     Settings:
         bandwidth: width of the channel filter; less keeps a strong neighbour out, at some distortion
