@@ -21,13 +21,14 @@ long = varint.decode
 
 
 class Samples:
-    """Decodes `IQ` or `Audio`. What stays the same from block to block (rate to channels) is decoded once and compared."""
+    """Decodes `IQ` or `Audio`. What stays the same from block to block (rate to the size of the data) is compared."""
 
     def __init__(self, name: str):
         self._make = record.IQ if name == "IQ" else record.Audio
         self._complex = name == "IQ"
         self._tail = b""
         self._same: tuple = ()
+        self._size = 0
 
     def one(self, payload: memoryview, pos: int) -> tuple[record.IQ, int]:
         time, time_error, clock, sample, at, size = self.head(payload, pos)
@@ -42,16 +43,17 @@ class Samples:
         """time, time_error, clock, sample, then where the data begin and their bytes."""
         head = bytes(payload[pos : pos + HEAD])
         time, p = long(head, 0)
-        time_error, p = long(head, p)
-        clock, p = long(head, p)
+        if head.startswith(b"\1\0", p):  # usually: time_error unknown (-1), clock none
+            time_error, clock, p = -1, 0, p + 2
+        else:
+            time_error, p = long(head, p)
+            clock, p = long(head, p)
         sample, p = long(head, p)
         if not head.startswith(self._tail, p) or not self._tail:
             self._parse(head, p)
-        p += len(self._tail)
-        size, p = long(head, p)
-        if size < 0 or size % self._same[5] or not 0 <= clock < 4:
-            raise ValueError("the samples do not fit their type")
-        return time, time_error, record.CLOCKS[clock], sample, pos + p, size
+        if not 0 <= clock < 4:
+            raise ValueError(f"clock is {clock}")
+        return time, time_error, record.CLOCKS[clock], sample, pos + p + len(self._tail), self._size
 
     def piece(self, of: tuple[int, int, str, int], done: int, data: memoryview) -> record.IQ:
         """A part of a long block: `of` as `head` gave it, `done` bytes of it before these `data`."""
@@ -60,7 +62,7 @@ class Samples:
         index = done // frame
         # exact in integers where the rate is one: floats resolve 256 ns in the nanoseconds of our days
         num, den = float(rate).as_integer_ratio()
-        time += index * 1_000_000_000 * den // num
+        time += (2 * index * 1_000_000_000 * den + num) // (2 * num)
         return self._make(time, sample + index, rate, freq, gain, datatype, data, channels, time_error, clock)
 
     @property
@@ -78,6 +80,10 @@ class Samples:
         if not 1 <= channels <= 1024 or record.is_complex(datatype) != self._complex:
             raise ValueError(f"{channels} channels of {datatype}")
         frame = record.sample_size(datatype) * channels
+        size, p = long(head, p)
+        if size < 0 or size % frame:
+            raise ValueError("the samples do not fit their type")
+        self._size = size
         self._same = (rate, freq, gain, datatype, channels, frame)
         self._tail = head[start:p]
 

@@ -40,14 +40,23 @@ class Faults:
         )
 
 
-def read(source: Source) -> Iterator[record.Item]:
-    """`Start` and records of one container after another. Raises BadData at the end if anything was damaged."""
-    faults = Faults(source.name)
+def read(source: Source, faults: Faults | None = None) -> Iterator[record.Item]:
+    """`Start` and records of one container after another. Raises BadData at the end if anything was damaged.
+
+    `faults`: takes note of each damaged place, for who wants more than the sum.
+    """
+    faults = faults or Faults(source.name)
     stream: _Stream | None = None
     for event in scan(source):
         if isinstance(event, Block):
             assert stream is not None
-            yield from stream.block(event)
+            item = stream.usual(event)
+            if item is None:
+                yield from stream.block(event)
+            else:
+                del event  # a block's buffer is used again once nobody holds it
+                yield item
+                continue
         elif isinstance(event, Header):
             try:
                 stream = _Stream(event, faults)
@@ -65,7 +74,7 @@ def read(source: Source) -> Iterator[record.Item]:
         else:
             assert stream is not None
             yield from stream.tail(event)
-        del event  # a block's buffer is used again once nobody holds it
+        del event
     if faults.places:
         raise faults.error()
 
@@ -80,6 +89,7 @@ class _Stream:
         self._lost = 0
         self._name, same = schemas.which_built_in(header.schema)
         self._samples = decode.Samples(self._name) if same and self._name in ("IQ", "Audio") else None
+        self._plain = self._samples if header.codec == "null" else None
         self._rows = None
         if not same:
             from sptools.formats.avro import rows
@@ -93,6 +103,18 @@ class _Stream:
         if self._name not in NUMBERED:
             self._lost += blocks
 
+    def usual(self, block: Block) -> record.IQ | None:
+        """One record of plain samples, without a generator: what a pipe carries by the thousand. None: not that."""
+        if self._plain and block.count == 1:
+            try:
+                item, end = self._plain.one(block.payload, 0)
+            except WRONG:
+                return None
+            if end == block.size:
+                self._next += 1
+                return item
+        return None
+
     def block(self, block: Block) -> Iterator[record.Item]:
         try:
             payload = codecs.expand(self._header.codec, block.payload)
@@ -104,16 +126,6 @@ class _Stream:
         if self._lost:
             yield self._again()
         self._next += 1
-        if self._samples and block.count == 1:  # the usual one, without a second generator
-            try:
-                item, end = self._samples.one(payload, 0)
-            except WRONG as e:
-                self._bad(block, f"a block is not {self._name}: {e}", counted=True)
-                return
-            if end == len(payload):
-                del block, payload
-                yield item
-                return
         yield from self._decode(payload, block.count, block)
 
     def long(self, block: Long) -> Iterator[record.Item]:
@@ -240,6 +252,7 @@ class _Nothing(_Stream):
     def __init__(self, header: Header, faults: Faults):
         self.start = container.start_of(header)
         self._faults = faults
+        self._plain = None
 
     def missed(self, blocks: int) -> None: ...
 

@@ -96,17 +96,18 @@ def scan(source: Source) -> Iterator[Event]:
     if not window.need(1):
         raise errors.NoInput(f"{source.name}: nothing came, not even a header: did the program before it start?")
     header: Header | None = None
+    frames: Frames | None = None
     marker = b""
     bad: tuple[int, str] | None = None  # offset and reason of the damage that is being skipped
     lost = seen = false = 0
     while True:
         event: Event | None = None
         offset = window.offset
-        window.need(FRAMING)
-        if window.have == 0:
+        if not window.need(FRAMING) and window.have == 0:
             break
         try:
-            if window.buf.startswith(MAGIC, window.pos) and window.have >= len(MAGIC):
+            # `O` cannot begin a block: as a count it would be negative
+            if window.buf[window.pos] == MAGIC[0] and window.buf.startswith(MAGIC, window.pos, window.end):
                 marker_before, marker = marker, b""
                 try:
                     event = header = container.parse(window)
@@ -114,11 +115,11 @@ def scan(source: Source) -> Iterator[Event]:
                     if bad:
                         marker = marker_before  # a false header in the middle of damage
                     raise
-                marker, false = header.marker, 0
-            elif header is None or not marker:
-                raise Broken("no container header" if header is None else "no header after a damaged one")
+                frames, marker, false = Frames(header), header.marker, 0
+            elif frames is None or not marker:
+                raise Broken("no container header" if frames is None else "no header after a damaged one")
             else:
-                event = _block(window, header)
+                event = frames.next(window)
         except errors.BadData as e:  # a sound frame around a header that we refuse: its blocks go with it
             bad, lost, marker = bad or (offset, str(e)), lost + 1, b""
             seen += 1
@@ -130,7 +131,7 @@ def scan(source: Source) -> Iterator[Event]:
             if event is None:
                 bad, lost = bad or (offset, str(e)), lost + 1
                 if window.offset == offset:
-                    false += window.buf.startswith(MAGIC, window.pos)
+                    false += window.buf.startswith(MAGIC, window.pos, window.end)
                     window.pos += 1 if false < PATIENCE else min(window.have, limits.PIECE)
                 _find(window, marker, 0 if seen else limits.HEADER, source.name)
                 continue
@@ -155,40 +156,58 @@ def scan(source: Source) -> Iterator[Event]:
         yield Damage(bad[0], window.offset - bad[0], lost, bad[1])
 
 
-def _block(window: Window, header: Header) -> Block | Long:
-    """The block at the window's position, which moves behind its marker. Raises Broken; then the position stays."""
-    try:
-        count, at = varint.decode(window.buf, window.pos)
-        size, at = varint.decode(window.buf, at)
-    except IndexError:
-        raise CutOff("the last block is cut off") from None
-    except ValueError as e:
-        raise Broken(f"a block's frame holds {e}") from None
-    if at > window.end:
-        raise CutOff("the last block is cut off")
-    plain = header.codec == "null"
-    least = header.extent.least
-    room = size if plain else limits.EXPANDED
-    if count < 0 or size < 0 or (count * least > room if least else count > limits.EMPTY_ROWS):
-        raise Broken(f"a block says that it has {count:,} rows in {size:,} bytes")
-    at -= window.pos
-    if size > limits.BLOCK:
-        if not plain:
+class Frames:
+    """The blocks of one container. A frame like the last one (as samples have it) is compared, not parsed again."""
+
+    def __init__(self, header: Header):
+        self.header = header
+        self._like = b""
+        self._count = self._size = 0
+
+    def next(self, window: Window) -> Block | Long:
+        """The block at the window's position, which moves behind its marker. Raises Broken; then the position stays."""
+        header, pos = self.header, window.pos
+        if self._like and window.buf.startswith(self._like, pos, window.end):
+            count, size, at = self._count, self._size, len(self._like)
+        else:
+            count, size, at = self._parse(window, pos)
+        if size > limits.BLOCK:
+            offset = window.offset
+            window.pos += at
+            return Long(window, offset, count, size, header.marker)
+        total = at + size + MARKER
+        if window.end - pos < total:
+            if not window.need(total):
+                raise CutOff("the last block is cut off")
+            pos = window.pos
+        start = pos + at
+        stop = start + size
+        if window.buf[stop : stop + MARKER] != header.marker:
+            raise Broken(_after(window, total, header))
+        block = Block(window.base + pos, count, size, window.view(start, stop))
+        window.pos = stop + MARKER
+        window.expect = total if total > SMALL else SMALL
+        return block
+
+    def _parse(self, window: Window, pos: int) -> tuple[int, int, int]:
+        """Rows, payload bytes, and the bytes of those two numbers."""
+        try:
+            count, at = varint.decode(window.buf, pos)
+            size, at = varint.decode(window.buf, at)
+        except IndexError:
+            raise CutOff("the last block is cut off") from None
+        except ValueError as e:
+            raise Broken(f"a block's frame holds {e}") from None
+        if at > window.end:
+            raise CutOff("the last block is cut off")
+        plain, least = self.header.codec == "null", self.header.extent.least
+        room = size if plain else limits.EXPANDED
+        if count < 0 or size < 0 or (count * least > room if least else count > limits.EMPTY_ROWS):
+            raise Broken(f"a block says that it has {count:,} rows in {size:,} bytes")
+        if size > limits.BLOCK and not plain:
             raise Broken(f"a compressed block of {size:,} bytes; at most {limits.BLOCK:,} are read")
-        offset = window.offset
-        window.pos += at
-        return Long(window, offset, count, size, header.marker)
-    total = at + size + MARKER
-    if not window.need(total):
-        raise CutOff("the last block is cut off")
-    start = window.pos + at
-    stop = start + size
-    if window.buf[stop : stop + MARKER] != header.marker:
-        raise Broken(_after(window, total, header))
-    block = Block(window.offset, count, size, window.view(start, stop))
-    window.pos = stop + MARKER
-    window.expect = total if total > SMALL else SMALL
-    return block
+        self._like, self._count, self._size = bytes(window.buf[pos:at]), count, size
+        return count, size, at - pos
 
 
 def _after(window: Window, total: int, header: Header) -> str:
@@ -198,7 +217,7 @@ def _after(window: Window, total: int, header: Header) -> str:
         at = window.pos + total
         if not more and window.end == at:
             window.pos = at
-        elif window.buf.startswith(MAGIC, at) and at + len(MAGIC) <= window.end:
+        elif window.buf.startswith(MAGIC, at, window.end):
             window.pos = at
         else:
             try:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 from functools import cache
 from typing import Any, NamedTuple
 
 from sptools import errors, limits
+from sptools.schemas import built_in as built_in
 
 PRIMITIVE = {"null": 0, "boolean": 1, "int": 1, "long": 1, "float": 4, "double": 8, "bytes": 1, "string": 1}  # least bytes
 OBJECT = {"null": 0, "boolean": 0, "int": 32, "long": 32, "float": 24, "double": 24, "bytes": 40, "string": 60}  # CPython
-FOLDER = os.path.join(os.path.dirname(__file__), "..", "..", "schemas")
 
 
 class Extent(NamedTuple):
@@ -22,13 +21,6 @@ class Extent(NamedTuple):
     weight: int
     nodes: int
     swell: float
-
-
-@cache
-def built_in(name: str) -> dict:
-    """The schema of `IQ`, `Audio`, `Spectrum` or `Message`. Shared: not to be changed."""
-    with open(os.path.join(FOLDER, f"{name}.avsc"), encoding="utf-8") as f:
-        return json.load(f)
 
 
 def parse(text: bytes) -> Any:

@@ -18,17 +18,20 @@ def encode(value: int) -> bytes:
 
 def decode(data: bytes | bytearray | memoryview, pos: int) -> tuple[int, int]:
     """The int64 at `pos` and the position after it. IndexError: `data` ends before; ValueError: not an int64."""
-    byte = data[pos]
+    z = data[pos]
     pos += 1
-    z = byte & 0x7F
-    shift = 7
-    while byte > 0x7F:
-        byte = data[pos]
-        pos += 1
-        z |= (byte & 0x7F) << shift
-        shift += 7
-        if shift > 70:
-            raise ValueError("a number of more than 10 bytes")
+    if z > 0x7F:
+        shift = 7
+        while True:
+            byte = data[pos]
+            pos += 1
+            # 1 << shift is taken off for the continuation bit of the byte before
+            z += (byte - 1) << shift
+            if byte < 0x80:
+                break
+            shift += 7
+            if shift > 63:
+                raise ValueError("a number of more than 10 bytes")
     if z >> 64:
         raise ValueError("a number beyond 64 bits")
     return (z >> 1) ^ -(z & 1), pos

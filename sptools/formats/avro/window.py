@@ -46,7 +46,7 @@ class Window:
         while (have := self.end - self.pos) < n:
             if self.eof:
                 return False
-            if have == 0 or self.pos + n > len(self.buf):
+            if self.pos and (have == 0 or self.pos + n > len(self.buf)) or self.end == len(self.buf):
                 # grown by what has come, not by what a damaged length promises
                 self._roll(min(max(n, self.expect), max(ROOM, 4 * have)))
             # A large block is read to its end and no further: then the next one starts a buffer and nothing is moved.
@@ -69,34 +69,29 @@ class Window:
     def _roll(self, room: int) -> None:
         """Moves what is at hand to the beginning of a buffer that nobody looks at, with space for `room` bytes."""
         have = self.end - self.pos
-        old = self.buf
-        if len(old) >= room:
+        old, buf = self.buf, self._take(room)
+        if buf is None:
             self._view.release()
-            if _free(old):
-                self._view = memoryview(old)
-                if have:
-                    self._view[:have] = self._view[self.pos : self.end]
-                self._settle(have)
-                return
-        self.buf = self._take(max(room, ROOM))
-        view = memoryview(self.buf)
+            buf = old if len(old) >= room and _free(old) else bytearray(max(room, ROOM))
+        view = memoryview(buf)
         if have:
+            # a slice assignment within one buffer moves overlapping bytes rightly
             view[:have] = memoryview(old)[self.pos : self.end]
         self._view.release()
-        self._view = view
-        self._spare.append(old)
-        del self._spare[:-SPARE]
-        self._settle(have)
-
-    def _settle(self, have: int) -> None:
+        self.buf, self._view = buf, view
+        if buf is not old and len(old) <= limits.MiB:
+            self._spare.append(old)
+            if len(self._spare) > SPARE:
+                del self._spare[0]
         self.base += self.pos
         self.pos, self.end = 0, have
 
-    def _take(self, room: int) -> bytearray:
+    def _take(self, room: int) -> bytearray | None:
+        """The buffer that has rested longest, if nobody looks at it: the last block's is still in somebody's hands."""
         for i, buf in enumerate(self._spare):
             if len(buf) >= room and _free(buf):
                 return self._spare.pop(i)
-        return bytearray(room)
+        return None
 
 
 def _free(buf: bytearray) -> bool:
