@@ -144,6 +144,11 @@ def test_refuses_what_it_cannot_use(rate, datatype, offset, error, says):
         adsb(rate, datatype, offset)
 
 
+def test_half_a_position_is_refused():
+    with pytest.raises(errors.Usage, match="--longitude"):
+        adsb(2e6, "cu8", latitude=52.0)
+
+
 def test_noise_gives_no_message():
     """Four million samples here, 60 million in a soak, of faint and of loud noise."""
     rng = np.random.default_rng(11)

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from sptools.dsp.kernel import Demodulator
 from sptools.dsp.modes.receiver import Receiver
+from sptools.errors import Usage
 from sptools.units import Live, Seconds, Within
 
 
@@ -38,5 +39,7 @@ def adsb(
         sp-capture sim:adsb,pace=0 --duration 1s | sp-demod adsb -t
     Source: ICAO Annex 10 volume IV; RTCA DO-260B.
     """
+    if (latitude is None) != (longitude is None):
+        raise Usage("adsb: --latitude and --longitude go together: give both, or neither")
     settings = {"repair": repair, "aggressive": aggressive, "latitude": latitude, "longitude": longitude}
     return Receiver(rate, datatype, offset, latency, settings)

@@ -40,16 +40,15 @@ def looks(window: np.ndarray, full: float) -> Looks:
     Silence in the preamble against its pulses (noise: 0.2 to 0.6, median 0.4), pulses of the first 56 bits against the
     preamble's (0.8; a message has 1.05 to 1.3), and the spread of the bits' energies (0.36; a message below 0.29).
     """
-    w = window[:, : DATA + 112].astype(np.float32)
+    w = window[:, :DATA].astype(np.float32)
     pulses = (w[:, 0] + w[:, 2] + w[:, 7] + w[:, 9]) / 4
     silence = (w[:, 4] + w[:, 5] + w[:, 11] + w[:, 12] + w[:, 13] + w[:, 14]) / (6 * pulses)
-    a, b = w[:, DATA::2], w[:, DATA + 1 :: 2]
-    both = a + b
-    mean = np.maximum(both.mean(axis=1), 1)
-    square = np.einsum("ij,ij->i", both, both) / both.shape[1]
-    spread = square / (mean * mean) - 1
-    peaks = np.maximum(a, b).mean(axis=1) / pulses
+    a, b = window[:, DATA : DATA + 112 : 2], window[:, DATA + 1 : DATA + 112 : 2]
+    peaks = np.maximum(a, b).sum(axis=1, dtype=np.uint32) / (56 * pulses)
     fair = (silence < 0.45) & (peaks > 0.8)
+    both = (a + b).astype(np.float32)  # two heights fit in 16 bits
+    mean = np.maximum(both.sum(axis=1) / 56, 1)
+    spread = np.einsum("ij,ij->i", both, both) / 56 / (mean * mean) - 1
     good = fair & (silence < 0.3) & (spread < 0.32 * 0.32) & (peaks < 2)
     return Looks(fair, good, 20 * np.log10(pulses.astype(np.float64) / full))
 

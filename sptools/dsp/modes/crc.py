@@ -49,5 +49,7 @@ def pairs() -> dict[int, tuple[int, int]]:
 def remainders(packed: np.ndarray, bits: int) -> np.ndarray:
     """`packed`: uint8 (n, ≥ bits/8), first bit lowest. Returns uint32 (n,): 0 for an intact message."""
     table = TABLES[bits]
-    count = bits // 8
-    return np.bitwise_xor.reduce(table[np.arange(count), packed[:, :count]], axis=1, initial=0)
+    total = table[0].take(packed[:, 0])
+    for place in range(1, bits // 8):
+        total ^= table[place].take(packed[:, place])
+    return total

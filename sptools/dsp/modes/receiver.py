@@ -31,7 +31,11 @@ WAIT = slicer.SPAN  # heights that must follow a place before it is judged
 def parity(packed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Formats, uint8 (n,), and remainders at the length that each format has, uint32 (n,). `packed`: uint8 (n, 14)."""
     formats = slicer.FLIP[packed[:, 0]] >> 3
-    return formats, np.where(formats >= 16, crc.remainders(packed, crc.LONG), crc.remainders(packed, crc.SHORT))
+    long = formats >= 16
+    remainders = np.empty(len(packed), np.uint32)
+    remainders[long] = crc.remainders(packed[long], crc.LONG)
+    remainders[~long] = crc.remainders(packed[~long], crc.SHORT)
+    return formats, remainders
 
 
 class Receiver:
@@ -132,7 +136,9 @@ class Receiver:
         row = np.concatenate((rows, rows[doubt]))
         formats, remainders = (np.concatenate(both) for both in zip((formats, remainders), parity(other), strict=True))
         proved, maybe = chances(formats, remainders, seen.good[row], self._repair)
-        maybe &= ~np.isin(row, row[proved])
+        settled = np.zeros(len(places), np.bool_)
+        settled[row[proved]] = True
+        maybe &= ~settled[row]
         chosen = np.flatnonzero(proved | maybe)
         chosen = chosen[np.argsort(row[chosen], kind="stable")]  # in order of time, the plain reading first
         row = row[chosen]
@@ -150,6 +156,7 @@ class Receiver:
     ) -> list[Hit]:
         """In order of time. `raws`: 14 bytes each. `last`: heights from there on are none of ours (flush)."""
         hits: list[Hit] = []
+        texts = raws.hex().upper()
         for i, (place, df, remainder, level) in enumerate(zip(at, formats, remainders, levels, strict=True)):
             if place < self._end:
                 continue
@@ -167,7 +174,7 @@ class Receiver:
                 fields.update(extra)
             if "cpr_odd" in fields:
                 locate(craft, fields, time, self._home)
-            raw = f"{value:028X}" if bits == crc.LONG else f"{value:014X}"
+            raw = f"{value:028X}" if valid == "repaired" else texts[28 * i : 28 * i + bits // 4]
             hits.append(Hit(place if self._same else self._sample(place), level, PROTOCOL, raw, valid, fields))
         return hits
 
