@@ -13,6 +13,7 @@ from sptools.instant import MOMENT, parse
 
 MOST_fields = 1024
 LONG = 1 << 63
+MODERN = 10**17  # a larger number called time is ns since 1970: 1973 and later; no other unit reaches it
 TIME = {"type": "long", "logicalType": "timestamp-nanos"}
 
 
@@ -64,7 +65,7 @@ def kind_of(key: str, value: Any) -> str:
     if isinstance(value, int):
         if not -LONG <= value < LONG:
             raise BadData(f"has {str(value)[:24]} for {key}, which no 64 bits hold")
-        return "long"
+        return "time" if key == "time" and abs(value) > MODERN else "long"
     if isinstance(value, float):
         return "double"
     check_text(value)
