@@ -86,7 +86,8 @@ def test_rows_come_back(tmp_path):
     assert problem is None and rows_of(found) == values
     assert isinstance(found[0], Start) and sum(isinstance(item, Start) for item in found) == 1
     assert {f["name"]: f["type"][1] for f in found[0].schema["fields"]} == {
-        "time": {"type": "long", "logicalType": "timestamp-nanos"}, "temperature_C": "double", "name": "string", "ok": "boolean", "n": "long",
+        "time": {"type": "long", "logicalType": "timestamp-nanos"},
+        "temperature_C": "double", "name": "string", "ok": "boolean", "n": "long",
     }  # fmt: skip
 
 
