@@ -35,6 +35,8 @@ def finish(interface: Interface, command: Callable, argv: list[str] | None) -> N
     """Runs the command and ends the process as L4 says."""
     arguments = sys.argv[1:] if argv is None else list(argv)
     log.configure(interface.program)
+    # BLAS would start a thread per core, at 1.6 times the CPU for a tenth of the time; numpy is imported later
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     verbose = 0
     try:
         hold_streams()

@@ -21,9 +21,10 @@ def open_receiver(endpoint: Endpoint, settings: dict[str, Any], wanted: list[str
         if flag not in valid:
             raise Usage(f"{name} takes no --{flag.replace('_', '-')}; it takes {', '.join(valid)}")
     if name == "file":
-        if endpoint.kind == "avro":
-            raise Usage(f"{endpoint}: an Avro stream is captured already: sp-cat reads it; raw IQ needs its datatype, cu8:{endpoint.place}")
-        settings = {"datatype": endpoint.kind, **settings}
+        if (endpoint.format or registry.format_of(endpoint.place)) == "avro":
+            raise Usage(f"{endpoint}: an Avro stream is captured already: sp-cat reads it")
+        if endpoint.format:
+            settings = {"datatype": endpoint.format, **settings}
     return getattr(registry.load("drivers", name), name)(endpoint.place, **settings)
 
 

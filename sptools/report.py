@@ -146,4 +146,4 @@ class Report:
 
 def field_names(schema: object) -> list[str]:
     fields = schema.get("fields", []) if isinstance(schema, dict) else []
-    return [f"{f.get('name')}{'_' + f['unit'] if f.get('unit') else ''}" for f in fields]
+    return [str(f.get("name")) for f in fields]

@@ -78,9 +78,11 @@ def capture(
     settings = dict(run.mode_settings)
     wanted = sweep[0] if sweep else freq
     if wanted is not None:
-        settings["freq"] = wanted + offset
+        settings["freq"] = wanted
     asked = [flag for flag in ("freq", "rate", "gain", "ppm", "bias_tee") if run.given(flag)]
     device = receiver.open_receiver(run.endpoint, settings, asked)
+    if offset and not sweep:
+        device.set(freq=device.freq + offset)
     if sweep:
         low, high, step = sweep
         hops = [low + i * step for i in range(int((high - low) / step + 1e-9) + 1)]

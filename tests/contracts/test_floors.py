@@ -127,3 +127,15 @@ def test_help_imports_nothing_heavy(words):
     assert done.returncode == 0, done.stderr
     assert done.stderr == "[]\n"
     assert done.stdout.startswith(f"sp-{words[0]}") and "Exit status:" in done.stdout
+
+
+# what a driver and sp-capture both have is one and the same setting
+SHARED = {"freq", "rate", "gain", "ppm", "bias_tee"}
+
+
+@pytest.mark.parametrize("name", registry.names("drivers"))
+def test_a_drivers_keys_do_not_take_the_flags_of_capture(name):
+    from sptools.interface import of_tool
+
+    flags = {s.name for s in of_tool("capture").known}
+    assert set(registry.describe("drivers", name).valid) & flags <= SHARED

@@ -23,7 +23,7 @@ def demodulated(seconds: float = 1.5, **keys):
 
 
 def test_programme_pilot_and_offset_have_their_deviations():
-    mpx = demodulated(offset=1500.0)
+    mpx = demodulated(detune=1500.0)
     assert level_at(mpx, 240e3, 1000) == pytest.approx(60e3, rel=0.002)
     assert level_at(mpx, 240e3, 19e3) == pytest.approx(7500 * np.sinc(19 / 240), rel=0.01)
     assert np.mean(mpx[:240000]) == pytest.approx(1500, abs=10)

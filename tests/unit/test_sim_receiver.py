@@ -160,7 +160,7 @@ def test_tone_and_noise_have_their_levels():
 
 
 def test_offset_is_an_error_of_the_stations_frequency():
-    z = complexes(sim("am", pace=0, offset=12_345.0, tone=0.0, cnr=60.0).read())
+    z = complexes(sim("am", pace=0, detune=12_345.0, tone=0.0, cnr=60.0).read())
     hz = np.angle(np.mean(z[1:] * z[:-1].conj())) * 1e6 / (2 * np.pi)
     assert hz == pytest.approx(12_345, abs=5)
     z = complexes(sim("am", pace=0, freq=120e6, station=120.05e6, tone=0.0, cnr=60.0).read())

@@ -27,7 +27,7 @@ def sim(
     timeout: Seconds = 3.0,
     station: Hertz | None = None,
     spacing: Offset | None = None,
-    offset: Offset | None = None,
+    detune: Offset | None = None,
     cnr: Decibel | None = None,
     tone: Offset | None = None,
     level: Decibel | None = None,
@@ -69,7 +69,7 @@ def sim(
         timeout: a stall is reported after so long
         station: frequency that the station stands on, whatever is tuned to; by default freq (nbfm: freq + spacing)
         spacing: distance of the voice channel from the centre
-        offset: error of the station's frequency
+        detune: error of the station's frequency
         cnr: carrier-to-noise ratio in the station's channel
         tone: programme tone; in sim:tone the tone's distance from the centre; 0 silence (nbfm: a voice by default)
         level: level of the tone, dBFS
@@ -92,7 +92,7 @@ def sim(
         depth: modulation depth, 0 to 1
         aircraft: how many are in the air
     Examples:
-        sp-capture sim:fm,pace=0,offset=1500 --duration 1s | sp-demod wbfm -o fm.wav
+        sp-capture sim:fm,pace=0,detune=1500 --duration 1s | sp-demod wbfm -o fm.wav
         sp-capture sim:adsb,pace=0 --duration 1s | sp-demod adsb -j
         sp-capture sim:tone,pace=0,lose=4800 --duration 2s | sp-cat --gaps
     """

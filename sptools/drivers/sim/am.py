@@ -28,7 +28,7 @@ def am(
     rate: Rate = 1e6,
     gain: Gain = float("nan"),
     station: Hertz | None = None,
-    offset: Offset = 0.0,
+    detune: Offset = 0.0,
     tone: Annotated[Hertz, Within(0, 4.5e3)] = 1e3,
     audio: File | None = None,
     depth: Annotated[float, Within(0, 1)] = 0.8,
@@ -45,7 +45,7 @@ def am(
     cell = cell_length(rate, 8 * factor)
     sigma = AMPLITUDE * (10 ** (-cnr / 10) * rate / CHANNEL_Hz / 2) ** 0.5
     level = min(1.0, 1.0 / (AMPLITUDE * (1 + depth) + 3 * sigma))
-    emitter = Envelope((freq if station is None else station) + offset, AMPLITUDE * level, rate, factor, cell, depth)
+    emitter = Envelope((freq if station is None else station) + detune, AMPLITUDE * level, rate, factor, cell, depth)
     grid = rate / factor
     if audio is not None:
         both, audio_rate = read_wav(audio)

@@ -25,7 +25,7 @@ def fm(
     rate: Rate = RATE,
     gain: Gain = float("nan"),
     station: Hertz | None = None,
-    offset: Offset = 0.0,
+    detune: Offset = 0.0,
     tone: Annotated[Hertz, Within(0, 15e3)] = 1e3,
     left: Annotated[Hertz, Within(0, 15e3)] | None = None,
     right: Annotated[Hertz, Within(0, 15e3)] | None = None,
@@ -57,7 +57,7 @@ def fm(
     sigma = power * (10 ** (-cnr / 10) * rate / CHANNEL_Hz / 2) ** 0.5
     # an automatic gain leaves room for the noise: three sigma
     level = min(1.0, 1.0 / (power + neighbour + 3 * sigma))
-    place = (freq if station is None else station) + offset
+    place = (freq if station is None else station) + detune
     wanted = Modulator(place, power * level, rate, factor, cell)
     grid = rate / factor
     sound: Tuned | Sounds

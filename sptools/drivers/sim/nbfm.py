@@ -30,7 +30,7 @@ def nbfm(
     gain: Gain = float("nan"),
     spacing: Offset = 350e3,
     station: Hertz | None = None,
-    offset: Offset = 0.0,
+    detune: Offset = 0.0,
     tone: Annotated[Hertz, Within(0, 3e3)] | None = None,
     audio: File | None = None,
     deviation: Annotated[Hertz, Within(100, 5e3)] = 2.5e3,
@@ -51,7 +51,7 @@ def nbfm(
         raise Usage(f"on={on:g} s: the channel would never transmit")
     factor = factor_for(rate, GRID_Hz)
     cell = cell_length(rate, 8 * factor)
-    place = (freq + spacing if station is None else station) + offset
+    place = (freq + spacing if station is None else station) + detune
     carrier = Modulator(place, AMPLITUDE, rate, factor, cell)
     grid = rate / factor
     tones = frequency(Tone(ctcss, CTCSS_Hz, SINE)) if ctcss else []
