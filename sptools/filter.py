@@ -80,7 +80,12 @@ def drive(
         step = limit = Limit(step, common.count)
         items = until_full(items, limit)
 
+    opened = list(sinks)
+
     def report() -> None:
+        for sink in opened:
+            for key, value in getattr(sink, "notes", {}).items():
+                tally.add(key, value)
         for key, value in facts().items():
             tally.put(key, value)
         if common.stats:

@@ -22,10 +22,10 @@ def read(text: str) -> Iterator[Item]:
     """The items of one endpoint."""
     endpoint = url.parse(text)
     name = endpoint.format or registry.format_of(endpoint.place) or "avro"
-    keys = url.keys_for(endpoint, registry.describe("formats", name, "read"))
     module = registry.load("formats", name)
     if not hasattr(module, "read"):
         raise Usage(f"{text}: {name} can only be written")
+    keys = url.keys_for(endpoint, registry.describe("formats", name, "read"))
     transport = registry.load("transports", endpoint.scheme or "file")
     source = transport.Input(endpoint.place)
     try:
@@ -117,10 +117,10 @@ def write(text: str, *, tool: str, default: str = "avro") -> Any:
     """A sink for one endpoint; `default`: the format of a place whose name does not tell."""
     endpoint = url.parse(text)
     name = endpoint.format or registry.format_of(endpoint.place) or default
-    keys = url.keys_for(endpoint, registry.describe("formats", name, "write"))
     module = registry.load("formats", name)
     if not hasattr(module, "write"):
         raise Usage(f"{text}: {name} can only be read")
+    keys = url.keys_for(endpoint, registry.describe("formats", name, "write"))
     if endpoint.place == "-" and name not in ("text", "jsonl", "csv") and os.isatty(1):
         raise Usage(BINARY_ON_TERMINAL.format(tool))
     transport = registry.load("transports", endpoint.scheme or "file")
