@@ -98,7 +98,8 @@ def _too_big(codec: str, cap: int) -> errors.BadData:
 def _compressor() -> zstandard.ZstdCompressor:
     import zstandard
 
-    return zstandard.ZstdCompressor(level=LEVEL)
+    # a codec is no checksum unless it is told to be one: 4 bytes a block find every flip
+    return zstandard.ZstdCompressor(level=LEVEL, write_checksum=True)
 
 
 @cache

@@ -34,8 +34,8 @@ class Run:
     """`source` yields items; the step turns an item into any number of items; every sink gets them all.
 
     `stop` is given where the source is a receiver: SIGTERM calls it, and what the source still holds is delivered; else
-    reading goes on to the end of the input, 4 s at most. `reload` applies changed settings after SIGHUP. `say(text)` writes a line to stderr; `report()` is called
-    once, at the very end, also before the process dies of a signal.
+    reading goes on to the end of the input, 4 s at most. `reload` applies changed settings after SIGHUP. `say(text)`
+    writes a line to stderr; `report()` is called once, at the very end, also before the process dies of a signal.
     """
 
     def __init__(

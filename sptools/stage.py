@@ -59,7 +59,8 @@ class Stage:
                 self.lost += lost
             return
         if not isinstance(item, IQ) or isinstance(item, Audio) or not is_complex(item.datatype):
-            raise BadData(f"{self.channel}: takes IQ, this stream holds {type(item).__name__}: put sp-capture or an IQ file before it")
+            held = type(item).__name__
+            raise BadData(f"{self.channel}: takes IQ, this stream holds {held}: put sp-capture or an IQ file before it")
         if item.channels != 1:
             raise BadData(f"{self.channel}: takes one receiver's IQ, these blocks hold {item.channels} interleaved")
         verdict, lost = self.follow.see(item)

@@ -28,6 +28,7 @@ class Squelch:
         # An output hop is heard when every input hop that it stands for held a signal, and so did the neighbours: a hop
         # at the start or the end of a transmission is half noise.
         self._oldest, self._newest = math.floor(-lag) - 1, min(0, math.ceil(1 - lag))
+        self._depth = 1 - self._oldest
         self._ramp = (0.5 - 0.5 * np.cos(np.pi * (np.arange(hop_out) + 0.5) / hop_out)).astype(np.float32)
         self.level: float | None = None
         self.reset()
@@ -55,13 +56,21 @@ class Squelch:
     def set(self, level: float | None) -> None:
         """dB over the floor; None: always open."""
         self.level = level
+        if self.idle:
+            self._held = [True] * self._depth
 
     def reset(self) -> None:
-        depth = -self._oldest + 1
-        self._held = [False] * depth
-        self._gate = self._on = False
+        self._gate = self._on = self.level is None
+        self._held = [self._gate] * self._depth
+
+    @property
+    def idle(self) -> bool:
+        """Open for good: nothing is measured and nothing is multiplied."""
+        return self.level is None and self._gate
 
     def measure(self, x: np.ndarray) -> None:
+        if self.idle:
+            return
         if self.level is None:
             self._held += [True] * self._hops
             return
@@ -77,6 +86,8 @@ class Squelch:
             self._held.append(self._on)
 
     def apply(self, y: np.ndarray) -> None:
+        if len(self._held) == self._depth:  # nothing was measured
+            return
         now = len(self._held) - self._hops
         for i, hop in enumerate(y.reshape(self._hops, self._hop_out)):
             gate = all(self._held[now + i + self._oldest : now + i + self._newest + 1])

@@ -122,7 +122,7 @@ def test_fill_zero(tmp_path):
 
 
 def test_two_stations_get_a_channel_each(tmp_path):
-    ok("sp-capture sim:fm,pace=0,adjacent=400k --duration 1s --name n | sp-demod wbfm -f 100M -f 100.4M --name n -o b.avro", tmp_path)
+    ok("sp-capture sim:fm,pace=0,adjacent=400k --duration 1s | sp-demod wbfm -f 100M -f 100.4M --name n -o b.avro", tmp_path)
     info = [json.loads(line) for line in ok("sp-cat b.avro --info -j", tmp_path).splitlines()]
     assert [i["channel"] for i in info] == ["n/demod/100000000", "n/demod/100400000"]
     assert all(i["count"] == 48000 and i["starts"] == 1 and i["gaps"] == 0 for i in info)
@@ -130,13 +130,14 @@ def test_two_stations_get_a_channel_each(tmp_path):
     assert done.returncode == 0 and len(pcm(tmp_path / "one.wav")[1]) == 48000
     done = bash("sp-cat b.avro -o x.wav", tmp_path)
     assert done.returncode == 2 and "channel" in done.stderr
-    ok("sp-capture sim:fm,pace=0,adjacent=400k --duration 1s | sp-demod raw -r 240k -f 100M -f 100.4M --name n -o b.avro", tmp_path)
+    two = "-f 100M -f 100.4M --name n"
+    ok(f"sp-capture sim:fm,pace=0,adjacent=400k --duration 1s | sp-demod raw -r 240k {two} -o b.avro", tmp_path)
     done = bash("sp-psd b.avro", tmp_path)
     assert done.returncode == 2 and "n/demod/100000000, n/demod/100400000" in done.stderr
 
 
 def test_offset_tuning_is_found_again(tmp_path):
-    ok("sp-capture sim:fm,pace=0,station=100M -f 100M --offset 250k --duration 2s | tee x.avro | sp-demod wbfm -o fm.wav", tmp_path)
+    ok("sp-capture sim:fm,pace=0 -f 100M --offset 250k --duration 2s | tee x.avro | sp-demod wbfm -o fm.wav", tmp_path)
     info = json.loads(ok("sp-cat x.avro --info -j", tmp_path))
     assert info["freq"] == [100.25e6] and info["source"]["freq"] == 100e6
     rate, x = pcm(tmp_path / "fm.wav")

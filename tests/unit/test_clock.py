@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sptools.clock import SECOND, STEP_ns, WINDOW, Clock, discipline, span
+from sptools.clock import SECOND, WINDOW, Clock, STEP_ns, discipline, span
 
 T0 = 1_700_000_000 * SECOND
 

@@ -69,9 +69,8 @@ def test_last_refuses_to_fill_the_memory(monkeypatch):
 
 def test_rows_and_messages_are_cut_by_time():
     rows = [START, Rows([{"time": T0 + i * SECOND} for i in range(10)])]
-    assert [r["time"] - T0 for i in cut.between(rows, T0 + 3 * SECOND, T0 + 5 * SECOND) if isinstance(i, Rows) for r in i.values] == [
-        3 * SECOND, 4 * SECOND,
-    ]  # fmt: skip
+    (kept,) = [i for i in cut.between(rows, T0 + 3 * SECOND, T0 + 5 * SECOND) if isinstance(i, Rows)]
+    assert [r["time"] - T0 for r in kept.values] == [3 * SECOND, 4 * SECOND]
     messages = [Message(T0 + i * SECOND, 0, 0.0, 0.0, "x", "", "crc") for i in range(10)]
     assert len(list(cut.between(messages, None, T0 + 5 * SECOND))) == 5
 

@@ -22,7 +22,7 @@ def am(
     bandwidth: Annotated[Live[Hertz], Within(2e3, 50e3)] = 10e3,
     audio: Annotated[Rate, Within(8e3, 192e3)] = 48e3,
     squelch: Annotated[Live[Decibel], Within(0, 80)] | None = None,
-    latency: Annotated[Seconds, Within(1e-3, 1)] = 0.03,
+    latency: Annotated[Seconds, Within(1e-3, 1)] = 0.05,
 ) -> AudioDemodulator:
     """Amplitude modulation: air band, short and medium wave.
 

@@ -27,7 +27,7 @@ def nbfm(
     deviation: Annotated[Hertz, Within(500, 25e3)] = 5e3,
     audio: Annotated[Rate, Within(8e3, 192e3)] = 48e3,
     squelch: Annotated[Live[Decibel], Within(0, 80)] | None = None,
-    latency: Annotated[Seconds, Within(1e-3, 1)] = 0.03,
+    latency: Annotated[Seconds, Within(1e-3, 1)] = 0.05,
 ) -> AudioDemodulator:
     """Narrow-band FM voice: amateurs, PMR, marine, public services.
 

@@ -27,7 +27,7 @@ def raw(
     *,
     output_rate: Rate | None = None,
     output_type: Literal["cf32_le", "ci16_le"] = "cf32_le",
-    latency: Annotated[Seconds, Within(1e-3, 1)] = 0.03,
+    latency: Annotated[Seconds, Within(1e-3, 1)] = 0.05,
 ) -> RawDemodulator:
     """A part of the band as IQ: shifted, filtered, decimated.
 

@@ -180,7 +180,7 @@ class _Stream:
         try:
             yield from self._each(payload, count, strict=True)
         except WRONG as e:
-            self._bad(block, f"a block is not {count} × {self._name}: {e}", counted=True)
+            self._bad(block, f"a block is not {self._name}: {e}", counted=True)
 
     def _each(self, payload: memoryview, count: int, strict: bool = False) -> Iterator[record.Item]:
         one = self._samples.one if self._samples else decode.spectrum if self._name == "Spectrum" else decode.message

@@ -18,6 +18,10 @@ FRAMING = 20  # two numbers of up to 10 bytes before a block's payload
 PATIENCE = 1000  # false headers that are retried byte by byte; more of them is an attack
 
 
+class Unmarked(Broken):
+    """A block whose marker is damaged and nothing else; the position is behind it, where the next block begins."""
+
+
 class Block(NamedTuple):
     """A whole block: `offset` of its first byte, `count` rows, `size` and view of the payload as it is stored."""
 
@@ -130,6 +134,8 @@ def scan(source: Source) -> Iterator[Event]:
                 event = _tail(window, header)
             if event is None:
                 bad, lost = bad or (offset, str(e)), lost + 1
+                if isinstance(e, Unmarked):
+                    continue
                 if window.offset == offset:
                     false += window.buf.startswith(MAGIC, window.pos, window.end)
                     window.pos += 1 if false < PATIENCE else min(window.have, limits.PIECE)
@@ -183,7 +189,10 @@ class Frames:
         start = pos + at
         stop = start + size
         if window.buf[stop : stop + MARKER] != header.marker:
-            raise Broken(_after(window, total, header))
+            if _goes_on(window, total, header.marker):
+                window.pos += total
+                raise Unmarked("no marker where a block ends")
+            raise Broken("no marker where a block ends")
         block = Block(window.base + pos, count, size, window.view(start, stop))
         window.pos = stop + MARKER
         window.expect = total if total > SMALL else SMALL
@@ -210,27 +219,24 @@ class Frames:
         return count, size, at - pos
 
 
-def _after(window: Window, total: int, header: Header) -> str:
-    """A block without its marker: where the next one stands right behind, only the marker is damaged; go on there."""
-    if total + FRAMING + MARKER <= limits.BLOCK:
-        more = window.need(total + FRAMING)
-        at = window.pos + total
-        if not more and window.end == at:
-            window.pos = at
-        elif window.buf.startswith(MAGIC, at, window.end):
-            window.pos = at
-        else:
-            try:
-                _, a = varint.decode(window.buf, at)
-                size, a = varint.decode(window.buf, a)
-            except (IndexError, ValueError):
-                return "no marker where a block ends"
-            whole = a - window.pos + size + MARKER
-            if 0 <= size and whole <= limits.BLOCK and window.need(whole):
-                stop = window.pos + whole
-                if window.buf[stop - MARKER : stop] == header.marker:
-                    window.pos += total
-    return "no marker where a block ends"
+def _goes_on(window: Window, total: int, marker: bytes) -> bool:
+    """Whether behind the `total` bytes at hand a whole block, a header or the end follows."""
+    if total + FRAMING + MARKER > limits.BLOCK:
+        return False
+    if not window.need(total + FRAMING) and window.have == total:
+        return True
+    at = window.pos + total
+    if window.buf.startswith(MAGIC, at, window.end):
+        return True
+    try:
+        _, begin = varint.decode(window.buf, at)
+        size, begin = varint.decode(window.buf, begin)
+    except (IndexError, ValueError):
+        return False
+    whole = begin - window.pos + size + MARKER
+    if size < 0 or whole > limits.BLOCK or not window.need(whole):
+        return False
+    return window.buf.startswith(marker, window.pos + whole - MARKER, window.end)
 
 
 def _tail(window: Window, header: Header) -> Tail | None:

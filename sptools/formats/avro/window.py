@@ -46,7 +46,7 @@ class Window:
         while (have := self.end - self.pos) < n:
             if self.eof:
                 return False
-            if self.pos and (have == 0 or self.pos + n > len(self.buf)) or self.end == len(self.buf):
+            if (self.pos and (have == 0 or self.pos + n > len(self.buf))) or self.end == len(self.buf):
                 # grown by what has come, not by what a damaged length promises
                 self._roll(min(max(n, self.expect), max(ROOM, 4 * have)))
             # A large block is read to its end and no further: then the next one starts a buffer and nothing is moved.
