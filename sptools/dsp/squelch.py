@@ -78,9 +78,7 @@ class Squelch:
         z -= self._zero * np.complex64(1 + 1j)
         bins = np.fft.fft(z * self._window, axis=-1)
         power = (bins.real**2 + bins.imag**2).mean(axis=1)
-        ratio = power[:, self._inside].mean(axis=1) / np.maximum(
-            np.median(power[:, self._outside], axis=1) / self._median, 1e-20
-        )
+        ratio = power[:, self._inside].mean(axis=1) / np.maximum(np.median(power[:, self._outside], axis=1) / self._median, 1e-20)
         for value in ratio:
             self._on = 10 * math.log10(max(float(value), 1e-20)) >= self.level - HYSTERESIS_dB * self._on
             self._held.append(self._on)

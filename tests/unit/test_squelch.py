@@ -58,7 +58,7 @@ def test_digital_silence_stays_silent():
 
 def test_live():
     x = encode(keyed(), "cu8")
-    kernel = nbfm(RATE, "cu8", 350e3)
+    kernel = nbfm(RATE, "cu8", 350e3, latency=0.01)
     open_ = kernel.process(x[:400_000])
     kernel.set(squelch=20.0)
     closed = kernel.process(x[400_000:560_000])
