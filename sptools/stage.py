@@ -169,20 +169,23 @@ class Stage:
             return
         assert self.kernel is not None and self.last is not None
         if isinstance(y, list):
-            for hit in y:
-                self.number += 1
-                yield self._message(hit)
+            yield from self._messages(y)
             return
         self.number += 1
         yield self._block(np.array(y))  # the kernel may reuse its array
 
-    def _message(self, hit: Hit) -> Message:
+    def _messages(self, hits: list[Hit]) -> Iterator[Message]:
+        """Dense traffic has thousands a second: what a block's messages share is worked out once."""
         b = self.last
         assert b is not None
-        return Message(
-            time=self._time(hit.sample), sample=self.base_in + hit.sample, freq=self.wanted(b), level=hit.level,
-            protocol=hit.protocol, raw=hit.raw, valid=hit.valid, fields=hit.fields, time_error=b.time_error, clock=b.clock,
-        )  # fmt: skip
+        freq, base, ns = self.wanted(b), self.base_in, SECOND / b.rate
+        for hit in hits:
+            self.number += 1
+            sample = base + hit.sample
+            time = b.time + round((sample - b.sample) * ns)
+            yield Message(
+                time, sample, freq, hit.level, hit.protocol, hit.raw, hit.valid, hit.fields, b.time_error, b.clock
+            )  # fmt: skip
 
     def _block(self, y: np.ndarray) -> IQ:
         kernel = self.kernel
