@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -18,10 +19,15 @@ def iso(time: int, digits: int = 9) -> str:
     """`2026-05-01T14:00:00.250000000Z` of ns UTC; always so many decimals, cut, so that columns line up and sort."""
     whole, part = divmod(time, SECOND_ns)
     try:
-        text = (EPOCH + timedelta(seconds=whole)).strftime("%Y-%m-%dT%H:%M:%S")
+        text = _second(whole)
     except OverflowError:  # a foreign record may claim any time
         return f"{time}ns"
     return f"{text}.{part:09}"[: len(text) + 1 + digits].rstrip(".") + "Z"
+
+
+@lru_cache(8)  # dense traffic has thousands of messages in a second
+def _second(whole: int) -> str:
+    return (EPOCH + timedelta(seconds=whole)).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def of_block(block: IQ) -> dict[str, Any]:
@@ -54,8 +60,9 @@ def of_message(message: Message) -> dict[str, Any]:
 def merged(message: Message) -> dict[str, Any]:
     """A message's own fields beside the common ones; a name that both have gets the protocol's before it."""
     common = of_message(message)
-    own = {f"{message.protocol}_{key}" if key in common else key: value for key, value in message.fields.items()}
-    return {**common, **own}
+    if common.keys().isdisjoint(message.fields):
+        return common | message.fields
+    return common | {f"{message.protocol}_{k}" if k in common else k: v for k, v in message.fields.items()}
 
 
 def bins(spectrum: Spectrum) -> list[float | None]:

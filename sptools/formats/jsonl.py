@@ -13,6 +13,8 @@ from sptools.formats._rows import to_rows
 from sptools.record import IQ, Item, Message, Rows, Spectrum, Start
 from sptools.units import File
 
+ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
+
 
 def read(input: Any, *, schema: File | None = None) -> Iterator[Item]:
     """Objects, one a line, into rows. Nested values without a schema are kept as JSON text.
@@ -77,7 +79,7 @@ class JsonlSink:
     def put(self, item: Item) -> None:
         if isinstance(item, Start):
             return
-        lines = [encode(_fields.plain(line)) for line in objects(item)]
+        lines = [encode(line) for line in objects(item)]
         if lines:
             self.output.write("".join(lines).encode("utf-8", "surrogatepass"))
 
@@ -102,4 +104,8 @@ def objects(item: Item) -> list[dict]:
 
 
 def encode(value: dict) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(", ", ": "), allow_nan=False) + "\n"
+    """One line. Most values are plain already; what is not (NaN, bytes, dates) is made so first."""
+    try:
+        return ENCODER.encode(value) + "\n"
+    except (TypeError, ValueError):
+        return ENCODER.encode(_fields.plain(value)) + "\n"
