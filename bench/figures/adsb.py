@@ -18,10 +18,11 @@ def figures(bench: Bench) -> Iterator[Figure]:
     times, passes = round(340 * bench.scale), 4
     length = len(once) / 2 / RATE
     path = signals.save(bench.folder / "adsb.cu8", once, times)
-    out = bench.folder / "adsb.jsonl"
+    out, lines = bench.folder / "adsb.avro", bench.folder / "adsb.jsonl"
     ours = [own("sp-demod"), "adsb", *passes * [f"cu8:{path},rate=2M,freq=1090M"], "-o", str(out)]
     (used,) = least(bench.rounds, lambda: cost(ours))
-    with out.open() as file:
+    cost([own("sp-cat"), str(out), "-o", str(lines)])
+    with lines.open() as file:
         found = sum(1 for _ in file) / times / passes
     few = "" if found >= AT_LEAST else "TOO FEW: "
     note = f"{few}{found:.1f} messages in each {length * 1e3:.0f} ms (at least {AT_LEAST})"
