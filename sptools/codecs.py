@@ -14,6 +14,7 @@ NAMES = ("null", "deflate", "zstandard")
 LEVEL = 1  # the fastest of each: samples are noise, and telemetry compresses well at any level
 # A frame that does not state its size makes the decoder keep a window; level 19 asks for 8 MiB.
 WINDOW = 32 * limits.MiB
+SIP = 256  # bytes; four of them can stand for 128 KiB
 
 
 def known(codec: str) -> bool:
@@ -71,23 +72,33 @@ def _unzstd(data: bytes | memoryview, cap: int) -> bytes:
         size = zstandard.frame_content_size(data)
         if size > cap:
             raise _too_big("zstandard", cap)
-        decoder = _decompressor()
         if size >= 0:
             # max_output_size is ignored when a frame states its size, hence the look at the size first
             try:
-                return decoder.decompress(data, allow_extra_data=False)
+                return _decompressor().decompress(data, allow_extra_data=False)
             except zstandard.ZstdError:
                 pass  # several frames in one block, or damage: the slow way tells
-        parts, total = [], 0
-        with decoder.stream_reader(data, read_across_frames=True) as stream:
-            while part := stream.read(min(limits.MiB, cap + 1 - total)):
-                parts.append(part)
-                total += len(part)
-                if total > cap:
-                    raise _too_big("zstandard", cap)
-        return b"".join(parts)
+        return _unzstd_slowly(data, cap)
     except zstandard.ZstdError as e:
         raise errors.BadData(f"zstandard: {e}") from e
+
+
+def _unzstd_slowly(data: bytes | memoryview, cap: int) -> bytes:
+    """Any frames, fed in sips: what one sip becomes stays near the cap, and a frame that ends too early shows."""
+    parts, total, rest = [], 0, memoryview(data)
+    while rest:
+        frame, pos = _decompressor().decompressobj(), 0
+        while not frame.eof:
+            if pos >= len(rest):
+                raise errors.BadData("zstandard: the compressed data ends too early")
+            part = frame.decompress(rest[pos : pos + SIP])
+            pos += SIP
+            parts.append(part)
+            total += len(part)
+            if total > cap:
+                raise _too_big("zstandard", cap)
+        rest = rest[min(pos, len(rest)) - len(frame.unused_data) :]
+    return b"".join(parts)
 
 
 def _too_big(codec: str, cap: int) -> errors.BadData:

@@ -82,7 +82,7 @@ class Output:
             self._fd = _open_output(place, os.O_WRONLY)
         else:
             # a link stays a link: its target is replaced
-            self._final = os.path.realpath(place)
+            self._final = _target(place)
             self._part = self._final + ".part"
             self._fd = _open_part(place, self._final, self._part)
         if stat.S_ISFIFO(os.fstat(self._fd).st_mode):
@@ -206,6 +206,13 @@ def _open_part(place: str, final: str, part: str) -> int:
             raise errors.CannotCreate(f"{part} is being written by another process: choose another name") from e
         raise errors.CannotCreate(f"{part} cannot be written: {e.strerror}") from e
     return fd
+
+
+def _target(place: str) -> str:
+    try:
+        return os.path.realpath(place)
+    except (OSError, ValueError) as e:
+        raise errors.CannotCreate(f"{place!r} cannot be written: {_reason(e)}") from e
 
 
 def _is_special(place: str) -> bool:

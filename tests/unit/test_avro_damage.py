@@ -1,5 +1,6 @@
 """Cuts, flips and holes: at most a block is lost, the rest is delivered, and the end says so."""
 
+import itertools
 import random
 import re
 
@@ -109,7 +110,7 @@ def test_holes_and_insertions_cost_what_they_touch():
     begin = header_size(items)
     rng = random.Random(2)
     borders = ends(data, begin)
-    lengths = {b - a for a, b in zip(borders, borders[1:], strict=False)}
+    lengths = {b - a for a, b in itertools.pairwise(borders)}
     for _ in range(200):
         a = rng.randrange(begin, len(data) - 3000)
         n = rng.randrange(1, 3000)

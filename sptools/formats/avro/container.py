@@ -104,7 +104,9 @@ def meta_of(start: record.Start, first: int) -> dict[str, bytes]:
 
 def _frame(window: Window) -> tuple[int, list[tuple[str, int, int]], bytes]:
     """Walks the lengths of a header, trusting none. Returns its size, (key, start, stop) of each value, the marker."""
-    at, entries, seen = len(MAGIC), [], set()
+    at = len(MAGIC)
+    entries: list[tuple[str, int, int]] = []
+    seen: set[str] = set()
     while True:
         count, at = _long(window, at)
         if count == 0:

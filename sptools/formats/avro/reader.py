@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from typing import Any
 
 from sptools import codecs, errors, limits, record
 from sptools.formats.avro import container, decode
@@ -138,8 +139,8 @@ class _Stream:
             elif self._rows:
                 from sptools.formats.avro import rows
 
-                for item in rows.of_long(self._rows, block):
-                    yield from self._ours(item)
+                for some in rows.of_long(self._rows, block):
+                    yield from self._ours(some)
             else:
                 block.why = f"a block of {block.size:,} bytes of {self._name}"
         except Broken as e:
@@ -155,9 +156,9 @@ class _Stream:
         if self._rows:
             from sptools.formats.avro import rows
 
-            for item in rows.of_tail(self._rows, tail.payload):
-                done += item.count
-                yield from self._ours(item)
+            for some in rows.of_tail(self._rows, tail.payload):
+                done += some.count
+                yield from self._ours(some)
         else:
             try:
                 for item in self._each(tail.payload, tail.count):
@@ -183,11 +184,11 @@ class _Stream:
             self._bad(block, f"a block is not {self._name}: {e}", counted=True)
 
     def _each(self, payload: memoryview, count: int, strict: bool = False) -> Iterator[record.Item]:
-        one = self._samples.one if self._samples else decode.spectrum if self._name == "Spectrum" else decode.message
+        one: Any = self._samples.one if self._samples else decode.spectrum if self._name == "Spectrum" else decode.message
         data = bytes(payload) if self._name == "Message" else payload
         pos = 0
         for _ in range(count):
-            item, pos = one(data, pos)  # type: ignore[operator]
+            item, pos = one(data, pos)
             yield item
         if strict and pos != len(payload):
             raise ValueError("bytes follow the last record")

@@ -14,6 +14,19 @@ from sptools.formats.avro.scan import Long
 RETRY = 4  # a row of a long block that the bytes at hand do not hold: that many times more
 
 
+class Metered(io.BytesIO):
+    """A body that ends a row after `left` bytes, before they have all become objects."""
+
+    left = 0
+
+    def read(self, n: int | None = -1) -> bytes:
+        data = super().read(n)
+        self.left -= len(data)
+        if self.left < 0:
+            raise ValueError("the row is longer than what is decoded at once")
+        return data
+
+
 class Decoder:
     """Bodies of one schema → dicts. Logical types stay what they are encoded as: times are integers.
 
@@ -31,17 +44,16 @@ class Decoder:
         self._read = fastavro.schemaless_reader
         self.at_once = max(1, min(limits.EMPTY_ROWS, limits.DECODED // extent.weight))
         # bytes of a row with lists in it, so that a few bytes do not become gigabytes of small objects
-        self.row_limit = min(limits.BLOCK, int(2 * limits.DECODED / extent.swell)) if extent.swell else limits.BLOCK
+        self.row_limit = min(limits.BLOCK, int(limits.DECODED / extent.swell)) if extent.swell else limits.BLOCK
 
     def some(self, fo: io.BytesIO, count: int) -> list[dict]:
         """The next `count` rows. Raises Broken; what was read before it is in its `args[1]`."""
-        rows: list[dict] = []
+        rows: list = []
         try:
             for _ in range(count):
-                start = fo.tell()
-                rows.append(self._read(fo, self._schema, self._target))
-                if fo.tell() - start > self.row_limit:
-                    raise ValueError(f"a row of {fo.tell() - start:,} bytes")
+                if isinstance(fo, Metered):
+                    fo.left = self.row_limit
+                rows.append(self._read(fo, self._schema, self._target))  # type: ignore[arg-type]
         except RecursionError:
             raise
         except Exception as e:
@@ -56,7 +68,7 @@ def of_block(
     if count <= decoder.at_once and len(payload) <= decoder.row_limit:
         yield record.Rows(body=payload, count=count, decode=lambda body, n: _all(decoder, body, n, report))
         return
-    fo = io.BytesIO(payload)
+    fo = io.BytesIO(payload) if len(payload) <= decoder.row_limit else Metered(payload)
     left = count
     while left:
         n = min(left, decoder.at_once)
@@ -87,7 +99,7 @@ def _all(decoder: Decoder, body: memoryview | bytes, count: int, report: Callabl
 
 def of_tail(decoder: Decoder, payload: memoryview) -> Iterator[record.Rows]:
     """The whole rows of a block that was cut off."""
-    fo = io.BytesIO(payload)
+    fo = Metered(payload)
     while fo.tell() < len(payload):
         try:
             yield record.Rows(decoder.some(fo, decoder.at_once))
@@ -103,8 +115,9 @@ def of_long(decoder: Decoder, block: Long) -> Iterator[record.Rows]:
     while left:
         if block.left:
             rest += bytes(block.read(more))
-        fo = io.BytesIO(rest)
-        good, values = 0, []
+        fo = Metered(rest)
+        good = 0
+        values: list[dict] = []
         while len(values) < min(left, decoder.at_once):
             try:
                 values += decoder.some(fo, 1)

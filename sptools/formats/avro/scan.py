@@ -26,7 +26,7 @@ class Block(NamedTuple):
     """A whole block: `offset` of its first byte, `count` rows, `size` and view of the payload as it is stored."""
 
     offset: int
-    count: int
+    count: int  # type: ignore[assignment]  # a tuple has a method of that name
     size: int
     payload: memoryview
 
@@ -35,7 +35,7 @@ class Tail(NamedTuple):
     """What is there of a `null` block at which the stream was cut off. `count` and `size` are what it promised."""
 
     offset: int
-    count: int
+    count: int  # type: ignore[assignment]  # a tuple has a method of that name
     size: int
     payload: memoryview
 
