@@ -16,7 +16,8 @@ from sptools.errors import Bug, SpError, Usage
 # The short flags of the field, by the name of the setting: the same in every tool.
 SHORT = {
     "freq": "f", "rate": "s", "gain": "g", "ppm": "p", "count": "n", "squelch": "l", "output": "o", "verbose": "v",
-    "quiet": "q", "text": "t", "json": "j", "bias_tee": "T", "audio": "r", "output_rate": "r", "help": "h", "version": "V",
+    "quiet": "q", "text": "t", "json": "j", "bias_tee": "T", "audio": "r", "output_rate": "r", "interval": "i",
+    "window": "w", "crop": "c", "help": "h", "version": "V",
 }  # fmt: skip
 INLINE = re.compile(r"(Source|Memory|Caveats|Files|Streams|Buffers|See also):\s+(.*)")
 SECTION = re.compile(r"([A-Z][A-Za-z ]{1,20}):")

@@ -38,7 +38,7 @@ complete -c sp-demod -n '__fish_seen_subcommand_from nbfm' -l latency -x -d 'sam
 complete -c sp-demod -n '__fish_seen_subcommand_from raw' -l output-rate -s r -x -d 'samples/s that come out; by default a tenth of what comes in'
 complete -c sp-demod -n '__fish_seen_subcommand_from raw' -l output-type -x -a 'cf32_le ci16_le' -d 'float or 16-bit samples (default cf32_le)'
 complete -c sp-demod -n '__fish_seen_subcommand_from raw' -l latency -x -d 'samples worked on at once, as a time; less delay costs more CPU (default 50ms, 1ms to 1s)'
-complete -c sp-demod -n '__fish_seen_subcommand_from wbfm' -l bandwidth -x -d 'width of the channel filter; less keeps a strong neighbour out, at some distortion (default 200k, 50k to 300k, live)'
+complete -c sp-demod -n '__fish_seen_subcommand_from wbfm' -l bandwidth -x -d 'width of the channel filter; less keeps a strong neighbour out, at some distortion (default 200k, 80k to 300k, live)'
 complete -c sp-demod -n '__fish_seen_subcommand_from wbfm' -l deemphasis -x -a '50us 75us off' -d 'time constant of the treble cut; 75us in the Americas and South Korea (default 50us)'
 complete -c sp-demod -n '__fish_seen_subcommand_from wbfm' -l audio -s r -x -d 'output rate (default 48k, 8k to 192k)'
 complete -c sp-demod -n '__fish_seen_subcommand_from wbfm' -l squelch -s l -x -d 'silent unless the station is this many dB above the noise floor (0 to 80, live)'
