@@ -13,13 +13,15 @@ THINGS = [
 ]
 
 
+def offered(kind, name, function):
+    return kind != "formats" or f"\ndef {function}(" in open(registry.find(kind, name)).read()
+
+
+THINGS = [thing for thing in THINGS if offered(*thing)]
+
+
 def describe(kind, name, function):
-    try:
-        return registry.describe(kind, name, function)
-    except Exception as error:
-        if kind == "formats" and "no function" in str(error):
-            pytest.skip("this way is not offered")
-        raise
+    return registry.describe(kind, name, function)
 
 
 @pytest.mark.parametrize("kind, name, function", THINGS)
