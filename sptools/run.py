@@ -12,7 +12,7 @@ from sptools.errors import BadData, IOFailure, NoInput, SpError, Unavailable
 from sptools.record import Item
 from sptools.signals import FINISH_s, Signals, die_of
 from sptools.tally import Tally
-from sptools.transports._block import Deadline
+from sptools.transports._block import Deadline, Stopped
 
 # An input that ends like this was good until then; what it gave is delivered and the outputs are whole.
 FAILS_LATE = (BadData, NoInput, Unavailable, IOFailure)
@@ -83,6 +83,8 @@ class Run:
         """Reads to the end. What went wrong with the input, where a part of it was good: that is delivered first."""
         try:
             return self._read()
+        except Stopped:
+            pass
         except Deadline:
             self.tally.add("left")
             self.signals.within(FINISH_s)

@@ -39,6 +39,7 @@ class Signals:
             self.stopping = True
             self.within(GRACE_s)
             self.on_stop()
+            _block.stop()
 
     @staticmethod
     def within(seconds: float) -> None:

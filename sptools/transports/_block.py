@@ -4,9 +4,20 @@ Python retries a call that a signal interrupted, unless the signal's handler rai
 cut a block in half, so ours raises only while the program stands inside `blocking()`; everywhere else it waits.
 """
 
+from collections.abc import Callable
+
 
 class Deadline(BaseException):
     """The time that SIGTERM grants is over, and a system call still blocks."""
+
+
+class Stopped(Deadline):
+    """A live input was told to stop and still waits for the rest of something: that rest is nobody's loss."""
+
+
+live: list[Callable[[], None]] = []
+"""Inputs that never end by themselves (sockets, brokers) put their `stop` here while they are open. SIGTERM calls them,
+from inside its handler: set a flag, shut down, wake; nothing that waits."""
 
 
 class blocking:
@@ -31,3 +42,9 @@ def expire() -> None:
     if blocking.active:
         blocking.active = False
         raise Deadline
+
+
+def stop() -> None:
+    """Called by the handler of SIGTERM."""
+    for call in tuple(live):
+        call()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import Any, Protocol
 
 from sptools import codecs, errors, limits, record
@@ -11,6 +12,12 @@ from sptools.formats.avro import schema as schemas
 
 
 class Target(Protocol):
+    """Where bytes go. One that keeps blocks apart (a spool, a server) also has
+
+    `begin(key, make, first, lost)`: a container begins; `make(first, lost)` gives its header, for any first block
+    `block(number, rows, *buffers)`: one whole block of it; `rows` are lost with it, 0 where `sample` tells
+    """
+
     name: str
 
     def write(self, *buffers: Any) -> None: ...
@@ -29,10 +36,12 @@ class Sink:
             raise errors.Usage(f"codec {codec!r} is not known: use one of {', '.join(codecs.NAMES)}")
         self._output, self._codec = output, codec
         self._boot = os.urandom(8)  # for sources that have none
-        self._numbers: dict[tuple[str, bytes], int] = {}
+        # of each channel and boot: the number of the next block that we write, and of the next item that comes
+        self._numbers: dict[tuple[str, bytes], tuple[int, int]] = {}
         self._key: tuple[str, bytes] = ("", b"")
         self._marker = b""
-        self._number = 0
+        self._number = self._came = 0
+        self._apart: Any = output if hasattr(output, "begin") else None
         self._schema: Any = None
         self._samples = encode.Samples()
         self._rows: Any = None  # rows → body, made when the first row comes
@@ -40,6 +49,7 @@ class Sink:
         self._count = 0
 
     def put(self, item: record.Item) -> None:
+        self._came += 1
         if isinstance(item, record.IQ):
             data = item.data
             size = record.nbytes(data)
@@ -50,7 +60,7 @@ class Sink:
             self._put_rows(item)
         elif isinstance(item, record.Spectrum):
             size = record.nbytes(item.data)
-            self._block(encode.spectrum(item, size), item.data, size)
+            self._block(encode.spectrum(item, size), item.data, size, 1)
         else:
             self._begin(item)
 
@@ -61,8 +71,7 @@ class Sink:
         body, count = self._gathered, self._count
         self._gathered, self._count = bytearray(), 0
         payload = codecs.compress(self._codec, body)
-        self._output.write(varint.encode(count) + varint.encode(len(payload)), payload, self._marker)
-        self._number += 1
+        self._out(count, varint.encode(count) + varint.encode(len(payload)), payload, self._marker)
 
     def close(self, ok: bool = True) -> None:
         try:
@@ -74,29 +83,45 @@ class Sink:
 
     def _begin(self, start: record.Start) -> None:
         self.flush()
-        self._numbers[self._key] = self._number
+        self._numbers[self._key] = self._number, self._came - 1
         if not start.boot:
-            start = _with_boot(start, self._boot)
+            start = replace(start, boot=self._boot)
         self._key = (start.channel, start.boot)
-        # a loss leaves a hole in the numbers, so that the gap shows also without sptools.lost
-        expected = self._numbers.get(self._key)
-        first = start.first if expected is None else max(start.first, expected + start.lost)
-        self._number = first
+        # A loss leaves a hole in the numbers, so that the gap shows also without sptools.lost. Rows that were gathered
+        # leave none: several items became one block.
+        number, came = self._numbers.get(self._key, (start.first, start.first))
+        first = number + max(start.first - came, start.lost if self._key in self._numbers else 0, 0)
+        self._number, self._came = first, max(start.first, came)
         name, _ = schemas.which_built_in(start.schema)
         schema = schemas.built_in(name) if name else start.schema
         if schema != self._schema:
             schemas.validate(schema)  # nobody could read it otherwise
             self._schema, self._rows = schema, None
-        self._marker = os.urandom(container.MARKER)
-        self._output.write(container.encode(schema, self._codec, self._marker, container.meta_of(start, first)))
+        self._marker = marker = os.urandom(container.MARKER)
 
-    def _block(self, head: bytes, data: Any, size: int) -> None:
+        def make(first: int, lost: int) -> bytes:
+            return container.encode(schema, self._codec, marker, container.meta_of(replace(start, lost=lost), first))
+
+        if self._apart:
+            self._apart.begin(self._key, make, first, start.lost)
+        else:
+            self._output.write(make(first, start.lost))
+
+    def _out(self, rows: int, *buffers: Any) -> None:
+        """One block, whole."""
+        if self._apart:
+            self._apart.block(self._number, rows, *buffers)
+        else:
+            self._output.write(*buffers)
+        self._number += 1
+
+    def _block(self, head: bytes, data: Any, size: int, rows: int = 0) -> None:
         """One record, one block."""
         if self._count:
             self.flush()
         if self._codec == "null":
             total = len(head) + size
-            self._output.write(b"\2" + varint.encode(total) + head, data, self._marker)
+            self._out(rows, b"\2" + varint.encode(total) + head, data, self._marker)
         else:
             if size + len(head) > limits.EXPANDED:
                 raise errors.BadData(
@@ -104,8 +129,7 @@ class Sink:
                     f"{limits.EXPANDED:,}: use shorter blocks, or codec=null"
                 )
             payload = codecs.compress(self._codec, b"".join((head, data)))
-            self._output.write(b"\2" + varint.encode(len(payload)), payload, self._marker)
-        self._number += 1
+            self._out(rows, b"\2" + varint.encode(len(payload)), payload, self._marker)
 
     def _put_rows(self, rows: record.Rows) -> None:
         if rows.body is not None:
@@ -127,9 +151,3 @@ class Sink:
         self._count += count
         if len(self._gathered) >= limits.GATHER or self._count >= limits.EMPTY_ROWS:
             self.flush()
-
-
-def _with_boot(start: record.Start, boot: bytes) -> record.Start:
-    from dataclasses import replace
-
-    return replace(start, boot=boot)
