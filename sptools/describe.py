@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
+from keyword import iskeyword
 from typing import Any
 
 from sptools import units
@@ -57,6 +58,11 @@ class Setting:
     @property
     def short(self) -> str:
         return "-" + SHORT[self.name] if self.name in SHORT else ""
+
+    @property
+    def parameter(self) -> str:
+        """Its name in the signature."""
+        return self.name + "_" if iskeyword(self.name) else self.name
 
     @property
     def required(self) -> bool:
@@ -211,7 +217,8 @@ def read_signature(path: str, function: str | None = None) -> Description:
 
 
 def _setting(parameter: ast.arg, default: ast.expr | None, names: _Names, told: dict[str, str]) -> Setting:
-    setting = Setting(parameter.arg, help=told.get(parameter.arg, ""))
+    name = parameter.arg.removesuffix("_")  # from_: a keyword of Python's stands with an underscore
+    setting = Setting(name, help=told.get(name, ""))
     if parameter.annotation is not None:
         names.annotate(setting, parameter.annotation)
     if default is not None:

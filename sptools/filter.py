@@ -75,6 +75,7 @@ def drive(
     `change(settings)` applies live settings that SIGHUP found changed; `facts()` adds to the tally at the end.
     """
     tally = Tally()
+    origin = getattr(items, "origin", None)
     sinks = stream.outputs(common, tool) if sinks is None else sinks
     if common.count is not None:
         step = limit = Limit(step, common.count)
@@ -86,7 +87,7 @@ def drive(
         for sink in opened:
             for key, value in getattr(sink, "notes", {}).items():
                 tally.add(key, value)
-        for key, value in facts().items():
+        for key, value in {**getattr(origin, "notes", {}), **facts()}.items():
             tally.put(key, value)
         if common.stats:
             tally.write(common.stats, tool=tool)

@@ -62,9 +62,10 @@ def _note(flags: dict[str, Any], setting: Setting, value: str | None, rest: list
 
 class Interface:
     """One program. `modes`: the registry's kind that its first argument names; `endpoint`: it does so as an endpoint
-    (`sim:fm`), and settings given as its keys count as given."""
+    (`sim:fm`), and settings given as its keys count as given. `family`: a function of `flags`."""
 
-    def __init__(self, path: str, *, modes: str | None = None, endpoint: bool = False):
+    def __init__(self, path: str, *, modes: str | None = None, endpoint: bool = False, family: str = "filters"):
+        self.family = family
         self.own: Description = read_signature(path)
         self.tool = self.own.name
         self.program = f"sp-{self.tool.replace('_', '-')}"
@@ -77,7 +78,7 @@ class Interface:
     @cached_property
     def common(self) -> Description:
         """The flags of the tool's family; one that the tool declares itself is the tool's."""
-        found = read_signature(common_flags.__file__, "filters")
+        found = read_signature(common_flags.__file__, self.family)
         found.settings = [s for s in found.settings if s.name not in self.own.valid]
         return found
 
@@ -154,14 +155,14 @@ class Interface:
         for setting in self.common.settings:
             setattr(run, setting.name, run.values(setting.name))
         run.live = [s.name for s in self.settings if s.live]
-        arguments = {s.name: run.values(s.name) for s in self.positional}
+        arguments = {s.parameter: run.values(s.name) for s in self.positional}
         for setting in self.own.settings:
             taken = setting.name in self.shared and not run.given(setting.name)
             # the mode's default is the mode's affair: the tool keeps its own
-            arguments[setting.name] = setting.default if taken else run.values(setting.name)
+            arguments[setting.parameter] = setting.default if taken else run.values(setting.name)
         for setting in self.special.settings if self.special else ():
             if not self.endpoint or run.given(setting.name):
-                run.mode_settings[setting.name] = run.values(setting.name)
+                run.mode_settings[setting.parameter] = run.values(setting.name)
         return run, arguments
 
     def values(self, given: dict[str, Any], chosen: str | None) -> dict[str, Value]:
@@ -174,8 +175,8 @@ class Interface:
         found = {}
         for setting in (*self.positional, *settings):
             outer = not setting.positional and setting.name not in common_flags.ACTIONS
-            if setting.name in keys and setting.name not in given:
-                found[setting.name] = Value(keys[setting.name], "key")
+            if setting.parameter in keys and setting.name not in given:
+                found[setting.name] = Value(keys[setting.parameter], "key")
             else:
                 found[setting.name] = resolve(setting, self.tool, self.mode, flags=given, files=files, outer=outer)
         return found
@@ -200,5 +201,7 @@ def read_entry(path: str) -> dict[str, Any]:
         call = node.value if isinstance(node, ast.Assign) else None
         if isinstance(call, ast.Call) and getattr(call.func, "id", getattr(call.func, "attr", "")) == "entry":
             given = {k.arg: ast.literal_eval(k.value) for k in call.keywords}
-            return {"modes": "drivers", "endpoint": True} if given.get("drivers") else {"modes": given.get("modes")}
+            if given.pop("drivers", False):
+                given |= {"modes": "drivers", "endpoint": True}
+            return given
     return {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fnmatch
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from typing import Any
 
 from sptools import cut, registry, url
@@ -14,36 +14,146 @@ from sptools.errors import BadData, NoInput, SpError, Usage
 from sptools.record import IQ, Item, Rows, Start, nbytes
 from sptools.tally import Tally
 
+LINES = ("text", "jsonl", "csv")
+COMPONENTS = ("cu8", "ci8", "ci16_le", "cf32_le", "ri16_le", "rf32_le")
+NOT_IN_DATAGRAMS = "{0}: {1} is a file with a beginning, not made for datagrams: send avro, jsonl, csv or raw samples"
 BINARY_ON_TERMINAL = "{0}: will not write binary data to a terminal: name a file with -o, or pipe it on, or take -t"
 
 
 # ------------------------------------------------------------ in
-def read(text: str) -> Iterator[Item]:
-    """The items of one endpoint."""
-    endpoint = url.parse(text)
-    name = endpoint.format or registry.format_of(endpoint.place) or "avro"
-    module = registry.load("formats", name)
-    if not hasattr(module, "read"):
-        raise Usage(f"{text}: {name} can only be written")
-    keys = url.keys_for(endpoint, registry.describe("formats", name, "read"))
-    transport = registry.load("transports", endpoint.scheme or "file")
-    source = transport.Input(endpoint.place)
-    try:
-        yield from module.read(source, **keys)
-    finally:
-        source.close()
+class Source:
+    """The items of several endpoints, one after the other, each opened when its turn comes.
 
+    One that is missing or damaged is reported at the end; the others are read. `live`: what is read now ends only when
+    it is stopped (transports/_block). `notes`: what transports and formats counted.
+    """
 
-def read_all(texts: Iterable[str]) -> Iterator[Item]:
-    """Several endpoints, one after the other. One that is missing or damaged is reported at the end; the others are read."""
-    problem: SpError | None = None
-    for text in texts:
+    def __init__(self, texts: Iterable[str]):
+        self.endpoints = [url.parse(text) for text in texts]
+        for endpoint in self.endpoints[:-1]:
+            if endpoint.scheme and getattr(registry.load("transports", endpoint.scheme), "DATAGRAMS", False):
+                raise Usage(f"{endpoint} never ends, so what stands behind it would never be read: put it last")
+        self.within: Any = None  # the flags of the command line: a cache reads only what they ask for
+        self._opened: list[Any] = []  # inputs, and readers that count
+        self._input: Any = None
+        self._items = self._all()
+
+    def __iter__(self) -> Iterator[Item]:
+        return self._items
+
+    def __next__(self) -> Item:
+        return next(self._items)
+
+    def close(self) -> None:
+        self._items.close()
+
+    @property
+    def live(self) -> bool:
+        return getattr(self._input, "live", False)
+
+    @property
+    def notes(self) -> dict[str, int]:
+        found: dict[str, int] = {}
+        for thing in self._opened:
+            for name, n in getattr(thing, "notes", {}).items():
+                found[name] = found.get(name, 0) + n
+        return found
+
+    def _all(self) -> Generator[Item, None, None]:
+        problem: SpError | None = None
+        for endpoint in self.endpoints:
+            try:
+                yield from self._one(endpoint)
+            except (BadData, NoInput) as error:
+                problem = problem or error
+        if problem is not None:
+            raise problem
+
+    @property
+    def alone(self) -> bool:
+        """One cache and nothing else: then --last is its own affair."""
+        return len(self.endpoints) == 1 and is_cache(self.endpoints[0])
+
+    def _one(self, endpoint: url.Endpoint) -> Iterator[Item]:
+        if is_cache(endpoint):
+            yield from read_cache(endpoint.place, self.within, last=self.alone)
+            return
+        name, module, transport = _modules(endpoint, "avro")
+        datagrams = getattr(transport, "DATAGRAMS", False)
+        function = "read_datagrams" if datagrams and hasattr(module, "read_datagrams") else "read"
+        if not hasattr(module, function):
+            raise Usage(f"{endpoint}: {name} can only be written")
+        keys, places = _keys(endpoint, name, function, "read")
+        if datagrams and function == "read" and not _in_datagrams(module):
+            raise Usage(NOT_IN_DATAGRAMS.format(endpoint, name))
+        self._input = input = transport.read(endpoint.place, **places)
+        self._opened.append(input)
         try:
-            yield from read(text)
-        except (BadData, NoInput) as error:
-            problem = problem or error
-    if problem is not None:
-        raise problem
+            if datagrams and function == "read":
+                input = _datagrams().Stream(input, lines=name in LINES)
+            reader = getattr(module, function)(input, **keys)
+            self._opened.append(reader)
+            yield from reader
+        except NoInput:
+            if not getattr(self._input, "stopped", False):  # nothing had come when it was
+                raise
+        finally:
+            # the last word of a counter that goes with the socket
+            self._opened.remove(self._input)
+            self._opened.append(_Kept(getattr(self._input, "notes", {})))
+            self._input.close()
+
+
+class _Kept:
+    """Counts of an input that is closed."""
+
+    def __init__(self, notes: dict[str, int]):
+        self.notes = dict(notes)
+
+
+def read(text: str) -> Source:
+    """The items of one endpoint."""
+    return Source([text])
+
+
+def read_all(texts: Iterable[str]) -> Source:
+    """Several endpoints, one after the other."""
+    return Source(texts)
+
+
+def is_cache(endpoint: url.Endpoint) -> bool:
+    """Whether an endpoint names a cache: a path that ends with `/`, or a folder that holds segments."""
+    from sptools.cache.layout import is_cache
+
+    return endpoint.is_path and endpoint.format in (None, "avro") and is_cache(endpoint.place)
+
+
+def read_cache(place: str, common: Any, *, last: bool) -> Iterator[Item]:
+    """Of a cache what the flags ask for, by its index. `last`: --last too."""
+    from sptools.cache.read import read
+
+    if common is None:
+        return read(place)
+    return read(place, common.since, common.until, common.last if last else None, common.channel)
+
+
+class Chosen:
+    """Items of a source after --channel, --since and the like. `origin`: that source."""
+
+    def __init__(self, items: Iterator[Item], origin: Iterator[Item]):
+        self.items, self.origin = items, origin
+
+    def __iter__(self) -> Iterator[Item]:
+        return self.items
+
+    def __next__(self) -> Item:
+        return next(self.items)
+
+    def close(self) -> None:
+        for items in (self.items, self.origin):
+            close = getattr(items, "close", None)
+            if close:
+                close()
 
 
 def choose(items: Iterable[Item], names: Iterable[str], *, one: bool) -> Iterator[Item]:
@@ -63,16 +173,18 @@ def choose(items: Iterable[Item], names: Iterable[str], *, one: bool) -> Iterato
         raise NoInput(f"no channel matches {' '.join(wanted)}: the input holds {', '.join(c or '(unnamed)' for c in seen)}")
 
 
-def limited(items: Iterator[Item], common: Any, *, one: bool = False) -> Iterator[Item]:
+def limited(source: Iterator[Item], common: Any, *, one: bool = False) -> Chosen:
     """--channel, --since, --until, --last and --duration over a stream, in this order."""
-    items = choose(items, common.channel, one=one)
+    if isinstance(source, Source):
+        source.within = common
+    items = choose(source, common.channel, one=one)
     if common.since is not None or common.until is not None:
         items = cut.between(items, common.since, common.until)
-    if common.last is not None:
+    if common.last is not None and not getattr(source, "alone", False):
         items = cut.last(items, common.last)
     if common.duration is not None:
         items = cut.duration(items, common.duration)
-    return items
+    return Chosen(items, source)
 
 
 class Counted:
@@ -116,15 +228,24 @@ class Counted:
 def write(text: str, *, tool: str, default: str = "avro") -> Any:
     """A sink for one endpoint; `default`: the format of a place whose name does not tell."""
     endpoint = url.parse(text)
-    name = endpoint.format or registry.format_of(endpoint.place) or default
-    module = registry.load("formats", name)
-    if not hasattr(module, "write"):
+    name, module, transport = _modules(endpoint, default)
+    datagrams = getattr(transport, "DATAGRAMS", False)
+    function = "write_datagrams" if datagrams and hasattr(module, "write_datagrams") else "write"
+    if not hasattr(module, function):
         raise Usage(f"{text}: {name} can only be read")
-    keys = url.keys_for(endpoint, registry.describe("formats", name, "write"))
-    if endpoint.place == "-" and name not in ("text", "jsonl", "csv") and os.isatty(1):
+    keys, places = _keys(endpoint, name, function, "write")
+    if endpoint.place == "-" and name not in LINES and os.isatty(1):
         raise Usage(BINARY_ON_TERMINAL.format(tool))
-    transport = registry.load("transports", endpoint.scheme or "file")
-    return module.write(transport.Output(endpoint.place), **keys)
+    if datagrams and function == "write" and not _in_datagrams(module):
+        raise Usage(NOT_IN_DATAGRAMS.format(endpoint, name))
+    output = transport.write(endpoint.place, **places)
+    if datagrams and function == "write":
+        output = _datagrams().Pieces(output, lines=name in LINES)
+    try:
+        return getattr(module, function)(output, **keys)
+    except BaseException:
+        output.close(False)
+        raise
 
 
 def outputs(common: Any, tool: str, *, text_on_terminal: bool = True) -> list[Any]:
@@ -150,3 +271,29 @@ def outputs(common: Any, tool: str, *, text_on_terminal: bool = True) -> list[An
             sink.close(False)
         raise
     return sinks
+
+
+# ------------------------------------------------------------ both
+def _modules(endpoint: url.Endpoint, default: str) -> tuple[str, Any, Any]:
+    """The format's name and module, and the transport's."""
+    name = endpoint.format or (registry.format_of(endpoint.place) if endpoint.scheme in (None, "file") else None) or default
+    return name, registry.load("formats", name), registry.load("transports", endpoint.scheme or "file")
+
+
+def _keys(endpoint: url.Endpoint, name: str, function: str, way: str) -> list[dict[str, Any]]:
+    """The endpoint's keys: the format's, the transport's."""
+    return url.split_keys(
+        endpoint, registry.describe("formats", name, function), registry.describe("transports", endpoint.scheme or "file", way)
+    )
+
+
+def _in_datagrams(module: Any) -> bool:
+    """Whether a format that knows only bytes makes sense in datagrams: lines, and raw samples without a header."""
+    name = module.__name__.rpartition(".")[2]
+    return name in LINES or name in COMPONENTS
+
+
+def _datagrams() -> Any:
+    from sptools.transports import _datagrams
+
+    return _datagrams

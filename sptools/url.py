@@ -100,11 +100,21 @@ def parse(
 
 
 def keys_for(endpoint: Endpoint, description: Description) -> dict[str, Any]:
-    """The keys as values of the settings of whoever takes them. An unknown one: Usage, naming the valid ones."""
-    found = {}
+    """The keys as arguments of whoever takes them. An unknown one: Usage, naming the valid ones."""
+    return split_keys(endpoint, description)[0]
+
+
+def split_keys(endpoint: Endpoint, *descriptions: Description) -> list[dict[str, Any]]:
+    """The keys as arguments of several, say a format and a transport: each key goes to the first that has it."""
+    found: list[dict[str, Any]] = [{} for _ in descriptions]
     for key, text in endpoint.keys.items():
-        if key not in description.valid:
-            valid = ", ".join(description.valid) or "none"
-            raise Usage(f"{endpoint}: {description.name} has no key {key!r}; it has {valid}")
-        found[key] = description.setting(key).parse(text, f"{endpoint}: {key}")
+        for arguments, description in zip(found, descriptions, strict=True):
+            if key in description.valid:
+                setting = description.setting(key)
+                arguments[setting.parameter] = setting.parse(text, f"{endpoint}: {key}")
+                break
+        else:
+            takers = " over ".join(endpoint.scheme or d.name if d is not descriptions[0] else d.name for d in descriptions)
+            valid = ", ".join(name for d in descriptions for name in d.valid) or "none"
+            raise Usage(f"{endpoint}: {takers} has no key {key!r}; it has {valid}")
     return found

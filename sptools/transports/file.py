@@ -19,6 +19,16 @@ STDIN, STDOUT = 0, 1
 IOV_MAX = 1024  # Linux: buffers of one writev
 
 
+def read(place: str = "-") -> Input:
+    """A file, a FIFO, a device, or standard input."""
+    return Input(place)
+
+
+def write(place: str = "-") -> Output:
+    """A file that takes its name when it is whole, a FIFO, a device, or standard output."""
+    return Output(place)
+
+
 class Input:
     """Bytes from a file or stream, unbuffered: one `readinto` is one system call."""
 

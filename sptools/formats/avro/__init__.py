@@ -7,16 +7,17 @@ Avro library reads what is written here, and what any Avro library writes is rea
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import Any, Literal
 
-from sptools import record
+from sptools import errors, record
 from sptools.formats.avro.container import MAGIC
 from sptools.formats.avro.reader import read as _read
 from sptools.formats.avro.scan import scan
 from sptools.formats.avro.window import Source
 from sptools.formats.avro.writer import Sink, Target
+from sptools.units import File, Name, Seconds
 
-__all__ = ["Sink", "first_bytes_are_container", "read", "scan", "write"]
+__all__ = ["Sink", "first_bytes_are_container", "read", "read_datagrams", "scan", "write", "write_datagrams"]
 
 
 def read(input: Source) -> Iterator[record.Item]:
@@ -45,6 +46,60 @@ def write(output: Target, *, codec: Literal["null", "deflate", "zstandard"] = "n
     Source: Avro 1.11 specification, object container files.
     """
     return Sink(output, codec)
+
+
+def read_datagrams(
+    input: Any, *, wire: Literal["frame", "bare"] = "frame", schema: File | None = None, channel: Name | None = None
+) -> Any:
+    """Frames of any number of channels, each turn from one to another a new `Start`.
+
+    Frames are put in order; a repeated one is left out, a lost one counted and shown: `sample` jumps, or a `Start` says
+    how many were lost. The result iterates over the items, and its `notes` count.
+
+    Settings:
+        wire: frame, or one bare datum a datagram, which needs a schema
+        schema: file with the Avro schema of bare data
+        channel: name of a channel of bare data
+    Source: Avro 1.11 specification, single-object encoding.
+    """
+    from sptools.formats.avro.receiver import Bare, Receiver
+
+    if wire == "frame":
+        if schema or channel:
+            raise errors.Usage(f"{input.name}: schema= and channel= are for wire=bare; frames bring their own")
+        return Receiver(input)
+    if not schema:
+        raise errors.Usage(f"{input.name}: wire=bare needs schema=FILE, for bare data do not say what they are")
+    return Bare(input, load_schema(schema), channel or "")
+
+
+def write_datagrams(
+    output: Any, *, wire: Literal["frame", "bare"] = "frame", linger: Seconds = 0.02, channel: Name | None = None
+) -> Any:
+    """A frame a datagram, each channel announced at first and once a second.
+
+    Samples go out at once, as many datagrams as they need. Rows and messages wait for a full datagram, at most `linger`.
+
+    Settings:
+        wire: frame, or one bare datum a datagram without announcements, for receivers that know the schema
+        linger: how long a row may wait for others to share its datagram
+        channel: name of a channel that has none
+    Source: Avro 1.11 specification, single-object encoding.
+    """
+    from sptools.formats.avro.sender import Sink
+
+    return Sink(output, linger=linger, bare=wire == "bare", channel=channel)
+
+
+def load_schema(path: str) -> Any:
+    """The checked schema of a file."""
+    from sptools.formats.avro.schema import parse
+
+    try:
+        with open(path, "rb") as file:
+            return parse(file.read(1 << 22))
+    except OSError as error:
+        raise errors.NoInput(f"schema={path}: {error.strerror}") from None
 
 
 def first_bytes_are_container(data: bytes) -> bool:

@@ -11,6 +11,7 @@ from sptools.schemas import built_in as built_in
 
 PRIMITIVE = {"null": 0, "boolean": 1, "int": 1, "long": 1, "float": 4, "double": 8, "bytes": 1, "string": 1}  # least bytes
 OBJECT = {"null": 0, "boolean": 0, "int": 32, "long": 32, "float": 24, "double": 24, "bytes": 40, "string": 60}  # CPython
+CRC64_EMPTY = 0xC15D213AA4D7A795  # of no bytes, and the polynomial
 
 
 class Extent(NamedTuple):
@@ -109,12 +110,36 @@ def dumps(schema: Any) -> bytes:
     return json.dumps(schema, separators=(",", ":"), ensure_ascii=False).encode()
 
 
-def fingerprint(schema: Any) -> bytes:
+def schema_id(schema: Any) -> bytes:
     """8 bytes that name a schema with its attributes: SHA-256 over the JSON with sorted keys and no spaces."""
     import hashlib
 
     text = json.dumps(schema, separators=(",", ":"), sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(text.encode()).digest()[:8]
+
+
+def canonical(schema: Any) -> str:
+    """Avro's parsing canonical form: what matters to a reader, in one spelling. Source: Avro 1.11, schema fingerprints."""
+    return json.dumps(_ordered(essence(schema)), separators=(",", ":"), ensure_ascii=False)
+
+
+def _ordered(schema: Any) -> Any:
+    if isinstance(schema, list):
+        return [_ordered(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    order = ("name", "type", "fields", "symbols", "items", "values", "size")
+    return {key: _ordered(schema[key]) if key != "symbols" else schema[key] for key in order if key in schema}
+
+
+def crc64(text: bytes) -> bytes:
+    """CRC-64-AVRO, the 8 little-endian bytes that stand in a single-object encoding. Source: Avro 1.11, schema fingerprints."""
+    crc = CRC64_EMPTY
+    for byte in text:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (CRC64_EMPTY if crc & 1 else 0)
+    return crc.to_bytes(8, "little")
 
 
 def _bounded_json(schema: Any) -> None:
