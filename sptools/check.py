@@ -9,6 +9,7 @@ from sptools import url
 from sptools.errors import BadData, NoInput, SpError, Usage
 from sptools.formats.avro.reader import Faults, read
 from sptools.record import Start
+from sptools.stream import is_cache
 from sptools.transports.file import Input
 
 NO_CHECKSUM = "no index beside it: a changed bit inside a block's samples would not show"
@@ -34,6 +35,14 @@ def check(texts: Iterable[str], as_json: bool) -> Iterator[str]:
     problem: SpError | None = None
     for text in texts:
         endpoint = url.parse(text)
+        if is_cache(endpoint):
+            from sptools.cache.check import check as check_cache
+
+            try:
+                yield from check_cache(endpoint.place, as_json)
+            except (BadData, NoInput) as error:
+                problem = problem or error
+            continue
         if endpoint.kind != "avro":
             raise Usage(f"{text}: --check reads Avro containers; {endpoint.kind} has no framing to check")
         try:

@@ -18,14 +18,16 @@ from sptools.errors import IOFailure, SpError, Usage
 from sptools.interface import Interface, Scan, scan
 
 
-def entry(path: str, *, modes: str | None = None, drivers: bool = False) -> Callable[..., NoReturn]:
+def entry(
+    path: str, *, modes: str | None = None, drivers: bool = False, family: str = "filters"
+) -> Callable[..., NoReturn]:
     """The program of a command file. `modes`: its first argument names one of that kind, whose settings join its
-    flags (sp-demod); `drivers`: it names a receiver (sp-capture)."""
+    flags (sp-demod); `drivers`: it names a receiver (sp-capture); `family`: the common flags that it has."""
     scope = sys._getframe(1).f_globals
     name = os.path.splitext(os.path.basename(path))[0]
 
     def main(argv: list[str] | None = None) -> NoReturn:
-        interface = Interface(path, modes="drivers" if drivers else modes, endpoint=drivers)
+        interface = Interface(path, modes="drivers" if drivers else modes, endpoint=drivers, family=family)
         finish(interface, lambda run, arguments: scope[name](run, **arguments), argv)
 
     return main

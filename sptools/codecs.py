@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -48,6 +49,23 @@ def expand(codec: str, data: bytes | memoryview, cap: int = limits.EXPANDED) -> 
     if codec == "zstandard":
         return _unzstd(data, cap)
     raise errors.BadData(f"codec {codec!r} is not read here: rewrite the file with one of {', '.join(NAMES)}")
+
+
+def crc32(data: bytes | bytearray | memoryview, before: int = 0) -> int:
+    """CRC-32 (IEEE 802.3) of `data`, going on from that of what came `before`."""
+    return _crc32()(data, before)
+
+
+@cache
+def _crc32() -> Callable[[bytes | bytearray | memoryview, int], int]:
+    try:
+        from isal.isal_zlib import crc32  # ten times as fast, where it is installed
+
+        return crc32
+    except ImportError:
+        from zlib import crc32 as plain
+
+        return plain
 
 
 def _inflate(data: bytes | memoryview, cap: int) -> bytes:

@@ -50,3 +50,26 @@ def filters(
         version: print name and version and stop
         help: print this help and stop
     """
+
+
+def every(
+    *,
+    verbose: Level = 0,
+    quiet: bool = False,
+    config: File | None = None,
+    print_config: bool = False,
+    print_completion: Name | None = None,
+    version: bool = False,
+    help: bool = False,
+) -> None:
+    """The flags that every tool has, for those that are no filters.
+
+    Settings:
+        verbose: say more on standard error; -vv says most
+        quiet: say errors only
+        config: read this configuration file first
+        print_config: print the configuration with its origins and stop
+        print_completion: print the completion script for bash, zsh or fish and stop
+        version: print name and version and stop
+        help: print this help and stop
+    """

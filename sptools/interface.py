@@ -200,7 +200,7 @@ def read_entry(path: str) -> dict[str, Any]:
     for node in tree.body:
         call = node.value if isinstance(node, ast.Assign) else None
         if isinstance(call, ast.Call) and getattr(call.func, "id", getattr(call.func, "attr", "")) == "entry":
-            given = {k.arg: ast.literal_eval(k.value) for k in call.keywords}
+            given: dict[str, Any] = {str(k.arg): ast.literal_eval(k.value) for k in call.keywords}
             if given.pop("drivers", False):
                 given |= {"modes": "drivers", "endpoint": True}
             return given

@@ -1,0 +1,260 @@
+"""The index of a segment: an Avro row a block, and in its header a copy of the segment's.
+
+A row is written just before its block. So after a crash the index is never behind the segment: it tells which block is
+torn, even where a power failure left a hole full of zeros, and no count of lost frames goes with the tail. Each row is an
+Avro block of its own; damage costs the rows that it hits, which `complete` restores from the segment.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from sptools import codecs, errors, limits
+from sptools.cache import layout
+from sptools.formats.avro import container, varint
+from sptools.formats.avro.window import Window
+from sptools.schemas import built_in
+
+FIELDS = ("offset", "size", "count", "time", "first_arrival", "last_arrival", "lost", "crc32")
+OFFSET, SIZE, COUNT, TIME, FIRST, LAST, LOST, CRC = range(8)
+MARKER = container.MARKER
+
+
+class Index(NamedTuple):
+    """`header`: the segment's own, as bytes, b"" where it is not known. `rows`: int64 (blocks, 8), columns as FIELDS."""
+
+    header: bytes
+    rows: np.ndarray
+
+
+class Memory:
+    """Bytes as a source for the reader of containers."""
+
+    def __init__(self, data: bytes, name: str = ""):
+        self.name, self._data, self._at = name, data, 0
+
+    def readinto(self, view: memoryview) -> int:
+        part = self._data[self._at : self._at + len(view)]
+        view[: len(part)] = part
+        self._at += len(part)
+        return len(part)
+
+
+class Piece(Memory):
+    """A file from its beginning on, without a descriptor of its own."""
+
+    def __init__(self, fd: int, name: str = ""):
+        super().__init__(b"", name)
+        self._fd = fd
+
+    def readinto(self, view: memoryview) -> int:
+        got = os.preadv(self._fd, (view,), self._at)
+        self._at += got
+        return got
+
+
+# ------------------------------------------------------------ bytes
+def head(header: bytes, marker: bytes) -> bytes:
+    """The beginning of the index of a segment with this header."""
+    copy = base64.b64encode(codecs.compress("deflate", header))
+    meta = {"sptools.header": copy, "sptools.header_crc32": b"%d" % codecs.crc32(header)}
+    return container.encode(built_in("Index"), "null", marker, meta)
+
+
+def encode(row: tuple[int, ...], marker: bytes) -> bytes:
+    """A row as a block."""
+    body = b"".join(map(varint.encode, row))
+    return b"\2" + varint.encode(len(body)) + body + marker
+
+
+def decode(rows: list[bytes]) -> np.ndarray:
+    """Encoded rows → int64 (n, 8). A row that is none is left out."""
+    n = len(rows)
+    body = np.frombuffer(b"".join(rows), np.uint8)
+    ends = np.flatnonzero(body < 0x80)
+    sizes = np.diff(ends, prepend=-1)
+    edges = np.cumsum([len(row) for row in rows])
+    if len(ends) != 8 * n or (ends[7::8] + 1 != edges).any() or (sizes > 10).any():
+        kept = [one for row in rows if len(one := _slowly(row)) == 8]
+        return np.array(kept, np.int64).reshape(-1, 8)
+    starts, value = ends - sizes + 1, np.zeros(8 * n, np.uint64)
+    for k in range(int(sizes.max(initial=0))):
+        has = sizes > k
+        value[has] |= (body[starts[has] + k] & 0x7F).astype(np.uint64) << np.uint64(7 * k)
+    return ((value >> np.uint64(1)).view(np.int64) ^ -(value & np.uint64(1)).view(np.int64)).reshape(-1, 8)
+
+
+def _slowly(row: bytes) -> list[int]:
+    values, at = [], 0
+    try:
+        while at < len(row):
+            value, at = varint.decode(row, at)
+            values.append(value)
+    except (IndexError, ValueError):
+        return []
+    return values
+
+
+# ------------------------------------------------------------ files
+def load(path: str) -> Index | None:
+    """What an index file says, as far as it is sound; None: it is not there, or its header is damaged."""
+    try:
+        with open(path, "rb") as file:
+            data = file.read()
+        window = Window(Memory(data, path))
+        header = container.parse(window)
+    except (OSError, container.Broken, errors.BadData):
+        return None
+    rows = []
+    for block in data[header.size :].split(header.marker)[:-1]:
+        if block[:1] == b"\2" and len(block) > 2:
+            try:
+                size, at = varint.decode(block, 1)
+            except (IndexError, ValueError):
+                continue
+            if size == len(block) - at:
+                rows.append(block[at:])
+    return Index(_copy(header.meta), decode(rows))
+
+
+def _copy(meta: dict[str, bytes]) -> bytes:
+    try:
+        header = codecs.expand("deflate", base64.b64decode(meta["sptools.header"], validate=True), limits.HEADER + 64)
+        return bytes(header) if codecs.crc32(header) == int(meta["sptools.header_crc32"]) else b""
+    except (KeyError, ValueError, errors.BadData):
+        return b""
+
+
+def write(path: str, index: Index) -> None:
+    """A whole index, durable, in place of what was there. The caller makes the folder durable."""
+    marker = os.urandom(MARKER)
+    rows = b"".join(encode(row, marker) for row in index.rows.tolist())
+    with open(path + ".new", "wb") as file:
+        file.write(head(index.header, marker) + rows)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(path + ".new", path)
+
+
+def header_of(fd: int) -> tuple[bytes, container.Header] | None:
+    """A segment's header as it stands in the file; None where it is damaged."""
+    try:
+        header = container.parse(Window(Piece(fd)))
+    except (container.Broken, errors.BadData):
+        return None
+    return os.pread(fd, header.size, 0), header
+
+
+def parse(header: bytes) -> container.Header | None:
+    """A header's bytes taken apart."""
+    try:
+        return container.parse(Window(Memory(header)))
+    except (container.Broken, errors.BadData):
+        return None
+
+
+# ------------------------------------------------------------ from the segment
+def complete(index: Index, fd: int, header: container.Header) -> tuple[np.ndarray, int]:
+    """The rows of a segment: those of its index that fit, and for the rest the blocks themselves.
+
+    Returns (rows, end): the blocks lie from the header to `end` without a hole, or there is a hole whose bytes are no
+    blocks. A row may reach beyond the end of the file: its block was being written.
+    """
+    size, at = os.fstat(fd).st_size, header.size
+    parts: list[np.ndarray] = []
+    rows = index.rows
+    if len(rows) and rows[0, OFFSET] == at and (rows[1:, OFFSET] == rows[:-1, OFFSET] + rows[:-1, SIZE]).all():
+        if (rows[:, SIZE] > 0).all():
+            parts, at = [rows], int(rows[-1, OFFSET] + rows[-1, SIZE])
+            rows = rows[:0]
+    for row in rows[np.argsort(rows[:, OFFSET], kind="stable")]:
+        if row[OFFSET] < at or row[SIZE] <= 0 or row[OFFSET] >= size:
+            continue
+        if row[OFFSET] > at:
+            parts.append(walk(fd, header, at, int(row[OFFSET])))
+        parts.append(row[None])
+        at = int(row[OFFSET] + row[SIZE])
+    if at < size:
+        parts.append(walk(fd, header, at, size))
+    found = np.concatenate(parts) if parts else np.zeros((0, 8), np.int64)
+    return found, int(found[-1, OFFSET] + found[-1, SIZE]) if len(found) else header.size
+
+
+def walk(fd: int, header: container.Header, at: int, stop: int) -> np.ndarray:
+    """Rows of the whole blocks from `at` on, up to `stop` or the first bytes that are no block."""
+    timed = begins_with_time(header.schema)
+    rows = []
+    while at < stop:
+        frame = os.pread(fd, 20, at)
+        try:
+            count, begin = varint.decode(frame, 0)
+            size, begin = varint.decode(frame, begin)
+        except (IndexError, ValueError):
+            break
+        whole = begin + size + MARKER
+        if count < 0 or size < 0 or at + whole > stop:
+            break
+        block = os.pread(fd, whole, at)
+        if len(block) < whole or not block.endswith(header.marker):
+            break
+        time = first_time(header.codec, memoryview(block)[begin:-MARKER]) if timed and count else 0
+        rows.append((at, whole, count, time, 0, 0, 0, codecs.crc32(block)))
+        at += whole
+    return np.array(rows, np.int64).reshape(-1, 8)
+
+
+def begins_with_time(schema: Any) -> bool:
+    """Whether a record's first bytes are its `time`: then a block's first time needs no decoder."""
+    fields = schema.get("fields") if isinstance(schema, dict) else None
+    if not fields or fields[0]["name"] != "time":
+        return False
+    kind = fields[0]["type"]
+    return (kind.get("type") if isinstance(kind, dict) else kind) == "long"
+
+
+def first_time(codec: str, payload: bytes | memoryview) -> int:
+    """Of a block whose records begin with their time; 0 where it cannot be read."""
+    try:
+        return varint.decode(codecs.expand(codec, payload), 0)[0]
+    except (IndexError, ValueError, errors.BadData):
+        return 0
+
+
+def rebuild(segment: layout.Segment) -> Index | None:
+    """The index of a segment out of the segment alone; None where its header is damaged."""
+    with open(segment.path, "rb") as file:
+        found = header_of(file.fileno())
+        if found is None:
+            return None
+        raw, header = found
+        return Index(raw, walk(file.fileno(), header, header.size, os.fstat(file.fileno()).st_size))
+
+
+# ------------------------------------------------------------ questions
+def find(rows: np.ndarray, since: int | None, until: int | None, end: int = 0) -> tuple[int, int]:
+    """The blocks (from, to) that can hold records of [since, until) ns.
+
+    A block reaches to the next one's first record, the last one to `end` (0: nobody knows how far). One block more in
+    front, for rows that came a little out of order.
+    """
+    if not len(rows):
+        return 0, 0
+    low, high = since if since is not None else -(1 << 63), until if until is not None else (1 << 63) - 1
+    begin = begins(rows)
+    known = begin != 0
+    after = np.append(begin[1:], end)
+    hit = ~known | ((begin < high) & ((after == 0) | (np.maximum(after, begin) >= low)))
+    hits = np.flatnonzero(hit)
+    if not len(hits):
+        return 0, 0
+    first = int(hits[0])
+    return max(0, first - (since is not None and bool(known[first]))), int(hits[-1]) + 1
+
+
+def begins(rows: np.ndarray) -> np.ndarray:
+    """When each block begins, ns UTC: by its first record, else by its arrival, else 0."""
+    return np.where(rows[:, TIME] != 0, rows[:, TIME], rows[:, FIRST])
