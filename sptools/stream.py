@@ -5,7 +5,7 @@ from __future__ import annotations
 import fnmatch
 import os
 import sys
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Any
 
 from sptools import cut, registry, url
@@ -91,7 +91,10 @@ class Source:
         try:
             if datagrams and function == "read":
                 input = _datagrams().Stream(input, lines=name in LINES)
-            reader = getattr(module, function)(input, **keys)
+            if hasattr(input, "accept"):  # several connections at once
+                reader = _merge().Merged(input, lambda one: module.read(one, **keys))
+            else:
+                reader = getattr(module, function)(input, **keys)
             self._opened.append(reader)
             yield from reader
         except NoInput:
@@ -225,8 +228,8 @@ class Counted:
 
 
 # ------------------------------------------------------------ out
-def write(text: str, *, tool: str, default: str = "avro") -> Any:
-    """A sink for one endpoint; `default`: the format of a place whose name does not tell."""
+def write(text: str, *, tool: str, default: str = "avro", through: Callable[[Any], Any] | None = None) -> Any:
+    """A sink for one endpoint. `default`: the format of a place whose name does not tell; `through`: wraps its output."""
     endpoint = url.parse(text)
     name, module, transport = _modules(endpoint, default)
     datagrams = getattr(transport, "DATAGRAMS", False)
@@ -239,6 +242,8 @@ def write(text: str, *, tool: str, default: str = "avro") -> Any:
     if datagrams and function == "write" and not _in_datagrams(module):
         raise Usage(NOT_IN_DATAGRAMS.format(endpoint, name))
     output = transport.write(endpoint.place, **places)
+    if through:
+        output = through(output)
     if datagrams and function == "write":
         output = _datagrams().Pieces(output, lines=name in LINES)
     try:
@@ -291,6 +296,12 @@ def _in_datagrams(module: Any) -> bool:
     """Whether a format that knows only bytes makes sense in datagrams: lines, and raw samples without a header."""
     name = module.__name__.rpartition(".")[2]
     return name in LINES or name in COMPONENTS
+
+
+def _merge() -> Any:
+    from sptools import merge
+
+    return merge
 
 
 def _datagrams() -> Any:

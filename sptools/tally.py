@@ -14,7 +14,7 @@ class Tally:
     (blocks that a deadline kept us from delivering) are the ones that mean loss.
     """
 
-    LOSSES = ("lost", "lost_rows", "lost_frames", "kernel_drops", "skipped_bytes", "left", "not_shown")
+    LOSSES = ("lost", "lost_rows", "lost_frames", "kernel_drops", "skipped_bytes", "left", "not_shown", "spool_dropped")
 
     def __init__(self) -> None:
         self.counts: dict[str, int | float | str] = {}

@@ -48,6 +48,11 @@ class Sink:
         self._gathered = bytearray()
         self._count = 0
 
+    @property
+    def notes(self) -> dict[str, int]:
+        """What the output counted."""
+        return getattr(self._output, "notes", {})
+
     def put(self, item: record.Item) -> None:
         self._came += 1
         if isinstance(item, record.IQ):
