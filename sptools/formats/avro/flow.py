@@ -12,6 +12,7 @@ from typing import Any
 WINDOW = 64  # frames
 HOLD_s = 0.05
 JUMP = 1 << 32  # no loss is that long: the sender has begun anew
+AGAIN = 4  # frames in a row, all numbered lower than before, that show that the sender has begun anew
 RESTART = -1
 
 Event = tuple[int, Any]  # (frames lost before, or RESTART; frame or None)
@@ -27,11 +28,14 @@ class Flow:
         self._held: dict[int, tuple[float, Any]] = {}
         self._promised = (first, 0.0)  # a number that the sender has reached, and when it said so
         self._missing: deque[int] = deque(maxlen=WINDOW)
-        self._back: tuple[int, Any] | None = None
+        self._back: list[tuple[int, Any]] = []  # frames that may be the first of a new beginning
+        self._begins: int | None = None  # the number with which the sender said that it begins
 
     def take(self, seq: int, frame: Any, now: float) -> list[Event]:
         """A frame has come; gives what can be delivered, in order."""
         step = seq - self.expected
+        if step >= 0 and self._back:
+            self._stragglers()
         if step == 0:
             self.expected = seq + 1
             if not self._held:
@@ -40,7 +44,7 @@ class Flow:
         if step < 0:
             return self._old(seq, frame, now)
         if step >= JUMP:
-            return self._restart(seq, [frame], now)
+            return self._restart([(seq, frame)], now)
         if seq in self._held:
             self._count("repeated")
             return []
@@ -51,6 +55,7 @@ class Flow:
         """The sender says that its next frame has the number `first`."""
         if max(self.expected, self._promised[0]) < first < self.expected + JUMP:
             self._promised = (first, now)
+        self._begins = first if first < self.expected - WINDOW else None
         return self.release(now)
 
     def release(self, now: float, *, end: bool = False) -> list[Event]:
@@ -58,8 +63,7 @@ class Flow:
         out: list[Event] = []
         held = self._held
         if end and self._back:
-            self._back = None
-            self._count("late")
+            self._stragglers()
         while True:
             while self.expected in held:
                 out.append((0, held.pop(self.expected)[1]))
@@ -83,7 +87,7 @@ class Flow:
             out.append((lost, None))
 
     def _old(self, seq: int, frame: Any, now: float) -> list[Event]:
-        """A number that was passed already: late, a repeat, or the second frame of a sender that went back."""
+        """A number that was passed already: late, a repeat, or a sender that went back."""
         if seq >= self.expected - WINDOW:
             if seq in self._missing:
                 self._missing.remove(seq)
@@ -91,20 +95,25 @@ class Flow:
             else:
                 self._count("repeated")
             return []
-        back, self._back = self._back, None
-        if back and seq == back[0] + 1:
-            return self._restart(back[0], [back[1], frame], now)
-        if back:
-            self._count("late")  # it was a straggler
-        self._back = (seq, frame)
+        if self._back and seq != self._back[-1][0] + 1:
+            self._stragglers()
+        self._back.append((seq, frame))
+        if seq == self._begins or len(self._back) >= AGAIN:
+            back, self._back = self._back, []
+            return self._restart(back, now)
         return []
 
-    def _restart(self, seq: int, frames: list, now: float) -> list[Event]:
-        """The sender begins anew with the number `seq`."""
+    def _restart(self, frames: list[tuple[int, Any]], now: float) -> list[Event]:
+        """The sender begins anew with these frames."""
         out = self.release(now, end=True)
-        self.expected, self._promised = seq + len(frames), (seq, now)
+        first = frames[0][0]
+        self.expected, self._promised, self._begins = first + len(frames), (first, now), None
         self._missing.clear()
-        return [*out, (RESTART, seq), *((0, frame) for frame in frames)]
+        return [*out, (RESTART, first), *((0, frame) for _, frame in frames)]
+
+    def _stragglers(self) -> None:
+        self._count("late", len(self._back))
+        self._back = []
 
     def _count(self, name: str, n: int = 1) -> None:
         self.notes[name] = self.notes.get(name, 0) + n
