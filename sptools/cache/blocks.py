@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sptools import codecs, errors
-from sptools.cache import index, layout
+from sptools.cache import index, layout, mend
 from sptools.cache.index import CRC, LOST, OFFSET, SIZE, Index
 from sptools.formats.avro import container
 from sptools.formats.avro import schema as schemas
@@ -108,7 +108,7 @@ class Source:
         fd, size = self._fd, os.fstat(self._fd).st_size
         if os.pread(fd, len(told.header), 0) != told.header:
             damage.add(0, len(told.header), 0, "the header is damaged; its copy in the index was used")
-        rows, _ = index.complete(told, fd, header)
+        rows, _ = mend.complete(told, fd, header)
         start = container.start_of(header)
         numbered = schemas.which_built_in(header.schema)[0] in NUMBERED
         # a loss leaves a hole in the numbers, except where `sample` shows it; the header tells of the one before it

@@ -54,7 +54,7 @@ class File:
 
     def due(self, now: float) -> bool:
         """Is there something that should be durable by now?"""
-        return self.unsynced >= SYNC or (self.unsynced > 0 and now - self.synced >= self.sync_s)
+        return self.unsynced > 0 and (self.unsynced >= SYNC or not self.sync_s or now - self.synced >= self.sync_s)
 
     def sync(self) -> None:
         try:

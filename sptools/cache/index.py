@@ -2,19 +2,18 @@
 
 A row is written just before its block. So after a crash the index is never behind the segment: it tells which block is
 torn, even where a power failure left a hole full of zeros, and no count of lost frames goes with the tail. Each row is an
-Avro block of its own; damage costs the rows that it hits, which `complete` restores from the segment.
+Avro block of its own; damage costs the rows that it hits, which `mend.complete` restores from the segment.
 """
 
 from __future__ import annotations
 
 import base64
 import os
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from sptools import codecs, errors, limits
-from sptools.cache import layout
 from sptools.formats.avro import container, varint
 from sptools.formats.avro.window import Window
 from sptools.schemas import built_in
@@ -155,83 +154,6 @@ def parse(header: bytes) -> container.Header | None:
         return container.parse(Window(Memory(header)))
     except (container.Broken, errors.BadData):
         return None
-
-
-# ------------------------------------------------------------ from the segment
-def complete(index: Index, fd: int, header: container.Header) -> tuple[np.ndarray, int]:
-    """The rows of a segment: those of its index that fit, and for the rest the blocks themselves.
-
-    Returns (rows, end): the blocks lie from the header to `end` without a hole, or there is a hole whose bytes are no
-    blocks. A row may reach beyond the end of the file: its block was being written.
-    """
-    size, at = os.fstat(fd).st_size, header.size
-    parts: list[np.ndarray] = []
-    rows = index.rows
-    if len(rows) and rows[0, OFFSET] == at and (rows[1:, OFFSET] == rows[:-1, OFFSET] + rows[:-1, SIZE]).all():
-        if (rows[:, SIZE] > 0).all():
-            parts, at = [rows], int(rows[-1, OFFSET] + rows[-1, SIZE])
-            rows = rows[:0]
-    for row in rows[np.argsort(rows[:, OFFSET], kind="stable")]:
-        if row[OFFSET] < at or row[SIZE] <= 0 or row[OFFSET] >= size:
-            continue
-        if row[OFFSET] > at:
-            parts.append(walk(fd, header, at, int(row[OFFSET])))
-        parts.append(row[None])
-        at = int(row[OFFSET] + row[SIZE])
-    if at < size:
-        parts.append(walk(fd, header, at, size))
-    found = np.concatenate(parts) if parts else np.zeros((0, 8), np.int64)
-    return found, int(found[-1, OFFSET] + found[-1, SIZE]) if len(found) else header.size
-
-
-def walk(fd: int, header: container.Header, at: int, stop: int) -> np.ndarray:
-    """Rows of the whole blocks from `at` on, up to `stop` or the first bytes that are no block."""
-    timed = begins_with_time(header.schema)
-    rows = []
-    while at < stop:
-        frame = os.pread(fd, 20, at)
-        try:
-            count, begin = varint.decode(frame, 0)
-            size, begin = varint.decode(frame, begin)
-        except (IndexError, ValueError):
-            break
-        whole = begin + size + MARKER
-        if count < 0 or size < 0 or at + whole > stop:
-            break
-        block = os.pread(fd, whole, at)
-        if len(block) < whole or not block.endswith(header.marker):
-            break
-        time = first_time(header.codec, memoryview(block)[begin:-MARKER]) if timed and count else 0
-        rows.append((at, whole, count, time, 0, 0, 0, codecs.crc32(block)))
-        at += whole
-    return np.array(rows, np.int64).reshape(-1, 8)
-
-
-def begins_with_time(schema: Any) -> bool:
-    """Whether a record's first bytes are its `time`: then a block's first time needs no decoder."""
-    fields = schema.get("fields") if isinstance(schema, dict) else None
-    if not fields or fields[0]["name"] != "time":
-        return False
-    kind = fields[0]["type"]
-    return (kind.get("type") if isinstance(kind, dict) else kind) == "long"
-
-
-def first_time(codec: str, payload: bytes | memoryview) -> int:
-    """Of a block whose records begin with their time; 0 where it cannot be read."""
-    try:
-        return varint.decode(codecs.expand(codec, payload), 0)[0]
-    except (IndexError, ValueError, errors.BadData):
-        return 0
-
-
-def rebuild(segment: layout.Segment) -> Index | None:
-    """The index of a segment out of the segment alone; None where its header is damaged."""
-    with open(segment.path, "rb") as file:
-        found = header_of(file.fileno())
-        if found is None:
-            return None
-        raw, header = found
-        return Index(raw, walk(file.fileno(), header, header.size, os.fstat(file.fileno()).st_size))
 
 
 # ------------------------------------------------------------ questions

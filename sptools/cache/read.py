@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from sptools import cut, errors, instant
-from sptools.cache import index, layout
+from sptools.cache import index, layout, mend
 from sptools.cache.blocks import END, Damage, Part, blocks
 from sptools.cache.index import OFFSET, SIZE
 from sptools.clock import SECOND, span
@@ -133,7 +133,7 @@ def whole_rows(segment: layout.Segment) -> np.ndarray | None:
             return rows
     with open(segment.path, "rb") as file:
         header = index.parse(told.header)
-        return index.complete(told, file.fileno(), header)[0] if header else None
+        return mend.complete(told, file.fileno(), header)[0] if header else None
 
 
 def end_of(segments: Sequence[layout.Segment]) -> int:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sptools import codecs, errors
-from sptools.cache import index, layout
+from sptools.cache import index, layout, mend
 from sptools.cache.index import CRC, OFFSET, SIZE
 from sptools.cache.layout import INDEX, PART, SEGMENT
 from sptools.formats.avro.container import Header
@@ -96,7 +96,7 @@ def _header(fd: int, told: index.Index | None) -> tuple[bytes, Header | None]:
 
 def _whole(told: index.Index | None, fd: int, header: Header) -> tuple[np.ndarray, int]:
     """The rows up to the last block that is whole, and how many the index promised. A bad one before it stays."""
-    rows, _ = index.complete(told or index.Index(b"", np.zeros((0, 8), np.int64)), fd, header)
+    rows, _ = mend.complete(told or index.Index(b"", np.zeros((0, 8), np.int64)), fd, header)
     good = len(rows)
     while good and not sound(fd, rows[good - 1], header.marker):
         good -= 1
@@ -120,7 +120,7 @@ def _index(segment: layout.Segment) -> Recovered | None:
         raw, header = _header(file.fileno(), told)
         if header is None:
             return None  # damaged beyond what an index can mend: --check tells
-        rows, _ = index.complete(told or index.Index(raw, np.zeros((0, 8), np.int64)), file.fileno(), header)
+        rows, _ = mend.complete(told or index.Index(raw, np.zeros((0, 8), np.int64)), file.fileno(), header)
     if told and told.header == raw and np.array_equal(told.rows, rows):
         return None
     index.write(segment.index_path, index.Index(raw, rows))

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from sptools import codecs, errors, limits, record
-from sptools.cache import index, layout
+from sptools.cache import layout, mend
 from sptools.cache.file import File
 from sptools.formats.avro import container, encode, varint
 from sptools.formats.avro import schema as schemas
@@ -187,7 +187,7 @@ class Channel:
 
     def _put_rows(self, rows: record.Rows, arrival: int) -> None:
         if rows.body is not None:
-            first = index.first_time("null", rows.body) if index.begins_with_time(self._schema) else 0
+            first = mend.first_time("null", rows.body) if mend.begins_with_time(self._schema) else 0
             self._gather(rows.body, rows.count, first, arrival)
             return
         if self._encoder is None:
