@@ -43,6 +43,7 @@ class Link:
 
     def __init__(self, sock: socket.socket, name: str):
         self.sock, self.name = sock, name
+        self.said_end = False
         sock.settimeout(0)
         if sock.family != socket.AF_UNIX:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -76,6 +77,7 @@ class Link:
 
     def half_close(self) -> None:
         """Nothing more will be sent; receiving goes on."""
+        self.said_end = True
         try:
             self.sock.shutdown(socket.SHUT_WR)
         except OSError:
@@ -173,6 +175,7 @@ class Input:
     def close(self) -> None:
         if self.stop in _block.live:
             _block.live.remove(self.stop)
+            self.link.half_close()
             self.link.close()
 
 

@@ -135,6 +135,12 @@ class TlsLink(Link):
             return self.sock.recv_into(view)
         except LATER:
             return None
+        except ssl.SSLZeroReturnError:  # both have said the end
+            return 0
+        except ssl.SSLEOFError as e:
+            if self.said_end:  # what the peer might have added is of no interest
+                return 0
+            raise self.lost(e) from e
         except OSError as e:
             raise self.lost(e) from e
 
@@ -145,6 +151,7 @@ class TlsLink(Link):
 
     def half_close(self) -> None:
         """Says the end in TLS, so that the peer knows that nothing is missing."""
+        self.said_end = True
         try:
             self.sock.unwrap()
         except (*LATER, OSError, ValueError):
