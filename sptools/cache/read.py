@@ -108,8 +108,10 @@ def find(segments: Sequence[layout.Segment], since: int | None, until: int | Non
             continue
         begin = index.begins(rows)
         # the last block ends where the next segment begins; where boots overlap, a block's length later
-        end = following[1] if following[0] == segment.channel else 0
-        first, stop = index.find(rows, since, until, end + int(np.diff(begin).max(initial=0)) if end else 0)
+        end = following[1] + int(np.diff(begin).max(initial=0)) if following[0] == segment.channel else 0
+        if not end and not segment.open and len(rows) and since is not None and since > begin[-1]:
+            end = end_of((segment,))
+        first, stop = index.find(rows, since, until, end)
         if first < stop:
             parts.append(Part(int(begin[first]), segment, first, stop))
         if len(rows):

@@ -138,7 +138,7 @@ class Channel:
             self._file = None
             # this block is lost, and what was lost before it is still to be told
             self._lost = before + (not self._numbered)
-            self.number = number + self._numbered
+            self.number = number
             raise
         self._lost = 0
         self.number += 1

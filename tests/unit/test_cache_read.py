@@ -2,6 +2,7 @@
 
 import os
 import random
+from itertools import pairwise
 
 import pytest
 from cachekit import COUNT, T0, fill_rows, flip, got_rows, iq, row, rows_start, samples, start
@@ -89,7 +90,7 @@ def test_channels_follow_one_another_by_time(tmp_path):
     assert {s.channel for s in items if isinstance(s, Start)} == {"kqed/iq", "n/rig"}
     assert data_of(items) == ALL and len(got_rows(items)) == 30
     firsts = [after.time if isinstance(after, IQ) else after.values[0]["time"]
-              for item, after in zip(items, items[1:], strict=False) if isinstance(item, Start)]  # fmt: skip
+              for item, after in pairwise(items) if isinstance(item, Start)]  # fmt: skip
     assert firsts == sorted(firsts)
     assert {s.channel for s in read(str(tmp_path), channels=["n/*"]) if isinstance(s, Start)} == {"n/rig"}
     assert data_of(read(str(tmp_path / "kqed" / "iq"))) == ALL  # the folder of one channel
