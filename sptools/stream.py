@@ -287,9 +287,10 @@ def _modules(endpoint: url.Endpoint, default: str) -> tuple[str, Any, Any]:
 
 def _keys(endpoint: url.Endpoint, name: str, function: str, way: str) -> list[dict[str, Any]]:
     """The endpoint's keys: the format's, the transport's."""
-    return url.split_keys(
-        endpoint, registry.describe("formats", name, function), registry.describe("transports", endpoint.scheme or "file", way)
-    )
+    scheme = endpoint.scheme or "file"
+    who = f"{name} over {scheme}" if endpoint.scheme else name
+    ours, places = registry.describe("formats", name, function), registry.describe("transports", scheme, way)
+    return url.split_keys(endpoint, who, ours, places)
 
 
 def _in_datagrams(module: Any) -> bool:

@@ -101,10 +101,10 @@ def parse(
 
 def keys_for(endpoint: Endpoint, description: Description) -> dict[str, Any]:
     """The keys as arguments of whoever takes them. An unknown one: Usage, naming the valid ones."""
-    return split_keys(endpoint, description)[0]
+    return split_keys(endpoint, description.name, description)[0]
 
 
-def split_keys(endpoint: Endpoint, *descriptions: Description) -> list[dict[str, Any]]:
+def split_keys(endpoint: Endpoint, who: str, *descriptions: Description) -> list[dict[str, Any]]:
     """The keys as arguments of several, say a format and a transport: each key goes to the first that has it."""
     found: list[dict[str, Any]] = [{} for _ in descriptions]
     for key, text in endpoint.keys.items():
@@ -114,7 +114,6 @@ def split_keys(endpoint: Endpoint, *descriptions: Description) -> list[dict[str,
                 arguments[setting.parameter] = setting.parse(text, f"{endpoint}: {key}")
                 break
         else:
-            takers = " over ".join(endpoint.scheme or d.name if d is not descriptions[0] else d.name for d in descriptions)
             valid = ", ".join(name for d in descriptions for name in d.valid) or "none"
-            raise Usage(f"{endpoint}: {takers} has no key {key!r}; it has {valid}")
+            raise Usage(f"{endpoint}: {who} has no key {key!r}; it has {valid}")
     return found

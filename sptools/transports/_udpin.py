@@ -18,7 +18,7 @@ BUFFER = 64 << 20  # bytes asked for: a second of 500 Mbit/s; the default of 208
 BATCH = 256  # datagrams handed on at once
 LONGEST = 65_535
 SO_RCVBUFFORCE, SO_MEMINFO, SO_ATTACH_FILTER = 33, 55, 26  # asm-generic/socket.h
-IP_MULTICAST_ALL = 49
+IP_MULTICAST_ALL, IPV6_MULTICAST_ALL = 49, 29  # linux/in.h, linux/in6.h
 MEMINFO = struct.Struct("9I")  # the last: datagrams that found no room
 
 
@@ -144,10 +144,13 @@ class Input:
         group = socket.inet_pton(address.family, address.host)
         if address.family == socket.AF_INET:
             s.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, group + interface.mreqn)
-            # the groups that others on this machine joined are not ours
+            # what others on this machine joined, there and elsewhere, is not ours
             s.setsockopt(socket.IPPROTO_IP, IP_MULTICAST_ALL, 0)
         else:
-            s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, group + struct.pack("I", interface.index))
+            s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, group + struct.pack("I", interface.index or address.scope))
+            s.setsockopt(socket.IPPROTO_IPV6, IPV6_MULTICAST_ALL, 0)
+            if interface.name:  # Linux looks at the group alone, not at where it was joined
+                s.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, interface.name.encode())
 
     def _make_room(self) -> None:
         """A large buffer; one that is much smaller than asked for is reported, for then a short pause loses datagrams."""

@@ -14,8 +14,8 @@ from sptools.transports import _udpaddress
 
 PATIENCE_s = 1  # for room in the sending buffer
 RETRIES = 20
-PASSING = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EPERM)  # a cable, a rule of a firewall
-FULL = (errno.EAGAIN, errno.ENOBUFS)
+# no room for PATIENCE_s, a cable, a rule of a firewall
+PASSING = (errno.EAGAIN, errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EPERM)
 
 
 class Output:
@@ -46,7 +46,7 @@ class Output:
             except ConnectionRefusedError:
                 self.refused += 1  # says so of an earlier datagram; this one has not been sent
             except OSError as error:
-                if error.errno in FULL:
+                if error.errno == errno.ENOBUFS:
                     time.sleep(0.001)
                 elif error.errno in PASSING:
                     break
@@ -78,7 +78,7 @@ class Output:
                     s.setsockopt(level, socket.IPV6_MULTICAST_IF if six else socket.IP_MULTICAST_IF, which)
             elif ttl is not None:
                 s.setsockopt(level, socket.IPV6_UNICAST_HOPS if six else socket.IP_TTL, ttl)
-            s.connect(address.sockaddr)
+            s.connect(address._replace(scope=interface.index or address.scope).sockaddr)
         except PermissionError:
             raise NoPermission(f"{self.name}: a broadcast address; nothing is broadcast here: take a multicast group") from None
         except OSError as error:

@@ -35,5 +35,8 @@ def write(
         iface: send to the multicast group by this interface: its name, or an address of it
         ttl: how many networks a datagram may cross; to a multicast group it is 1, so that it stays in the first
         mtu: bytes of a datagram; 8900 suits networks with jumbo frames, 65507 is the most
+    Examples:
+        sp-capture sim:telemetry,pace=0 -n 100 -o udp://127.0.0.1:26000
+        sp-capture sim:tone,pace=0 -s 1M -n 10k -o udp://239.1.1.1:6000,iface=lo,mtu=8900
     """
     return Output(place, iface, ttl, mtu)

@@ -41,7 +41,7 @@ def test_one_overtakes():
 
 
 def test_a_loss_stands_where_it_happened():
-    got, events, notes = run([0, 1, 4, 5])
+    _, events, notes = run([0, 1, 4, 5])
     assert events == [(0, 0), (0, 1), (2, None), (0, 4), (0, 5)] and notes == {"lost_frames": 2}
 
 
@@ -109,7 +109,7 @@ def test_sent_is_delivered_or_counted(seed, loss, depth):
 @pytest.mark.parametrize("seed", range(5))
 def test_beyond_the_window_it_is_late_and_counted(seed):
     rng = random.Random(seed)
-    seqs, arrived, again = proxied(5000, rng, loss=0.1, twice=0.0, depth=300)
+    seqs, arrived, _ = proxied(5000, rng, loss=0.1, twice=0.0, depth=300)
     got, _, notes = run(seqs, step_s=1e-4, end=5000)
     assert got == sorted(set(got))
     assert len(got) + notes["lost_frames"] == 5000

@@ -162,7 +162,7 @@ def test_an_mtu_without_room_for_a_sample():
 # ------------------------------------------------------------ rows, messages, spectra
 def test_rows_share_datagrams():
     datagrams = send([start(), rows(0, 500), rows(500, 500)])
-    frames, told = split(datagrams)
+    frames, _ = split(datagrams)
     assert len(frames) < 20 and all(len(d) <= 1400 for d in frames)
     got, notes = receive(datagrams)
     assert values(got) == rows(0, 1000).values and notes == {}
