@@ -8,14 +8,12 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
-from sptools.errors import BadData, IOFailure, NoInput, SpError, Unavailable
-from sptools.record import Item
+from sptools.errors import FAILS_LATE, BadData, SpError
+from sptools.record import Item, Start
 from sptools.signals import FINISH_s, Signals, die_of
 from sptools.tally import Tally
 from sptools.transports._block import Deadline
 
-# An input that ends like this was good until then; what it gave is delivered and the outputs are whole.
-FAILS_LATE = (BadData, NoInput, Unavailable, IOFailure)
 FLUSH_s = 0.1  # records that a sink gathers wait no longer
 
 
@@ -93,7 +91,7 @@ class Run:
         return None
 
     def _read(self) -> SpError | None:
-        began = False
+        began = accepted = False
         while True:
             try:
                 item = next(self.source)
@@ -104,8 +102,14 @@ class Run:
                     raise
                 return error
             began = True
-            for out in self.step.feed(item):
-                self._put(out)
+            try:
+                for out in self.step.feed(item):
+                    self._put(out)
+            except BadData as error:
+                if not accepted:
+                    raise
+                return error
+            accepted = accepted or not isinstance(item, Start)
             now = time.monotonic()
             if now - self.flushed > FLUSH_s:
                 self.flushed = now

@@ -12,6 +12,7 @@ from fractions import Fraction
 
 import numpy as np
 
+from sptools import limits
 from sptools.clock import SECOND
 from sptools.continuity import Continuity
 from sptools.dsp.kernel import Demodulator, Hit
@@ -63,6 +64,8 @@ class Stage:
             raise BadData(f"{self.channel}: takes IQ, this stream holds {held}: put sp-capture or an IQ file before it")
         if item.channels != 1:
             raise BadData(f"{self.channel}: takes one receiver's IQ, these blocks hold {item.channels} interleaved")
+        if item.rate > limits.DEMOD_RATE:
+            raise BadData(f"{self.channel}: the input has {item.rate:g} samples/s, at most {limits.DEMOD_RATE:g} are demodulated")
         verdict, lost = self.follow.see(item)
         if verdict == "start" or self.kernel is None:
             yield from self._begin(item)

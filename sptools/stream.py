@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from sptools import cut, registry, url
+from sptools import cut, registry, sane, url
 from sptools.continuity import Continuity
 from sptools.errors import BadData, NoInput, SpError, Usage
 from sptools.record import IQ, Item, Rows, Start, nbytes
@@ -29,7 +29,7 @@ def read(text: str) -> Iterator[Item]:
     transport = registry.load("transports", endpoint.scheme or "file")
     source = transport.Input(endpoint.place)
     try:
-        yield from module.read(source, **keys)
+        yield from sane.checked(module.read(source, **keys), source.name)
     finally:
         source.close()
 
