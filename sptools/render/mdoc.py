@@ -36,7 +36,7 @@ def render(interface: Interface, others: list[str]) -> str:
     if interface.modes:
         rows.append(".Sh RECEIVERS" if interface.endpoint else ".Sh MODES")
         for name in interface.mode_names():
-            rows += mode(interface.describe_mode(name), interface.endpoint)
+            rows += mode(interface.describe_mode(name))
     if memory := own.sections.get("memory"):
         rows += [".Sh IMPLEMENTATION NOTES", *lines(memory)]
     rows += [*environment(interface), *files(interface), *exit_status(), *examples(interface)]
@@ -61,10 +61,10 @@ def word(value: str) -> str:
 
 
 def lines(paragraph: str) -> list[str]:
-    """A paragraph with a sentence a line, as mdoc wants it, none above 76 columns."""
+    """A paragraph with a sentence a line, as mdoc wants it, none above 76 columns, escapes counted."""
     rows, row = [], ""
     for piece in paragraph.split():
-        if row and len(row) + len(piece) > 76:
+        if row and len(text(row)) + len(text(piece)) > 76:
             rows.append(text(row))
             row = ""
         row += (" " if row else "") + piece
@@ -124,7 +124,7 @@ def listing(settings: list[Setting]) -> list[str]:
     return [*rows, ".El"]
 
 
-def mode(special: Description, endpoint: bool) -> list[str]:
+def mode(special: Description) -> list[str]:
     """One demodulator or driver."""
     rows = [f".Ss {text(special.name)}", *lines(special.summary)]
     if special.text:
