@@ -64,7 +64,7 @@ def lines(paragraph: str) -> list[str]:
     """A paragraph with a sentence a line, as mdoc wants it, none above 76 columns, escapes counted."""
     rows, row = [], ""
     for piece in paragraph.split():
-        if row and len(text(row)) + len(text(piece)) > 76:
+        if row and width(row) + width(piece) > 76:
             rows.append(text(row))
             row = ""
         row += (" " if row else "") + piece
@@ -72,6 +72,11 @@ def lines(paragraph: str) -> list[str]:
             rows.append(text(row))
             row = ""
     return [*rows, text(row)] if row else rows
+
+
+def width(words: str) -> int:
+    """Columns as mandoc counts them: it turns → into \\[u2192] first."""
+    return sum(1 if c.isascii() else 8 for c in text(words))
 
 
 def prose(body: str) -> list[str]:
