@@ -34,9 +34,8 @@ def main(seconds: float) -> None:
         x = np.random.default_rng(1).integers(0, 256, int(2 * rate * seconds), np.uint8)
         took = fastest(getattr(registry.load("demods", name), name)(rate, "cu8", 0.1 * rate, **settings), x)
         what = " ".join(f"{k}={v:g}" for k, v in settings.items())
-        print(
-            f"{name:5} {rate / 1e6:5.3f} MS/s  {what:18} {seconds * rate / took / 1e6:5.0f} MS/s  {seconds / took:5.0f} x real time"
-        )
+        speed = f"{seconds * rate / took / 1e6:5.0f} MS/s  {seconds / took:5.0f} x real time"
+        print(f"{name:5} {rate / 1e6:5.3f} MS/s  {what:18} {speed}")
 
 
 if __name__ == "__main__":
