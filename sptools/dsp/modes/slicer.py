@@ -31,29 +31,50 @@ def pack(flags: np.ndarray) -> np.ndarray:
     return np.packbits(flags, axis=1, bitorder="little")
 
 
-def plain(window: np.ndarray) -> np.ndarray:
-    """`window`: uint16 (n, SPAN), from the first pulse. Returns packed bits, uint8 (n, 14)."""
-    return pack(window[:, DATA::2] > window[:, DATA + 1 :: 2])
+def halves(window: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """`window`: uint16 (n, SPAN), from the first pulse. Returns the first and the second half of each bit, uint16 (n, 112).
+
+    Each in one piece: whatever compares or adds them later takes a fifth of the time.
+    """
+    return np.ascontiguousarray(window[:, DATA::2]), np.ascontiguousarray(window[:, DATA + 1 :: 2])
 
 
-def leaks(window: np.ndarray, before: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The share e as float32 (n,), and whether it leaks ahead, bool (n,). `before`: the sample before each window."""
-    w = window[:, :11].astype(np.float32)
-    pulses = w[:, 0] + w[:, 2] + w[:, 7] + w[:, 9]
-    early = 2 * (before.astype(np.float32) + w[:, 6])
-    late = 2 * (w[:, 3] + w[:, 10])
+def plain(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """`a`, `b`: the halves, uint16 (n, 112). Returns packed bits, uint8 (n, 14)."""
+    return pack(a > b)
+
+
+def numbers(packed: np.ndarray) -> tuple[list[str], list[int], list[int], list[int]]:
+    """What the decoder wants of each message: hexadecimal text; bits 8–31 (address), 0–55 and 32–87 (ME) as integers.
+
+    `packed`: uint8 (n, 14). Made for all messages of a chunk at once: half the time of one integer of 112 bits each.
+    """
+    raw = FLIP[packed]
+    text = raw.tobytes().hex().upper()
+    wide = np.zeros((2, len(raw), 8), np.uint8)
+    wide[0, :, 1:], wide[1, :, 1:] = raw[:, :7], raw[:, 4:11]
+    head, me = wide.view(">u8")[..., 0]
+    address = head >> np.uint64(24) & np.uint64(0xFFFFFF)
+    return [text[at : at + 28] for at in range(0, len(text), 28)], address.tolist(), head.tolist(), me.tolist()
+
+
+def leaks(head: np.ndarray, before: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The share e as float32 (n,), and whether it leaks ahead, bool (n,).
+
+    `head`: the preamble, float32 (n, DATA). `before`: the sample before it, uint16 (n,).
+    """
+    pulses = head[:, 0] + head[:, 2] + head[:, 7] + head[:, 9]
+    early = 2 * (before.astype(np.float32) + head[:, 6])
+    late = 2 * (head[:, 3] + head[:, 10])
     most = np.maximum(early, late)
     return most / (most + pulses), early > late
 
 
-def equalised(window: np.ndarray, before: np.ndarray) -> np.ndarray:
-    """As `plain`, with the leak undone. `before`: uint16 (n,), the sample before the first pulse."""
-    if not len(window):
-        return np.empty((0, BITS // 8), np.uint8)
-    share, ahead = leaks(window, before)
-    halves = window[:, DATA:].astype(np.float32)
-    halves[ahead] = halves[ahead, ::-1]
-    a, b = halves[:, 0::2], halves[:, 1::2]
+def equalised(head: np.ndarray, before: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """As `plain`, with the leak undone. `head`, `before`: see `leaks`."""
+    share, ahead = leaks(head, before)
+    a, b = a.astype(np.float32), b.astype(np.float32)
+    a[ahead], b[ahead] = b[ahead, ::-1], a[ahead, ::-1]
     less, more = (1 - share)[:, None], (1 + share)[:, None]
     one, like = a * less > b, a * more > b  # where both hold, `like` is of no account
     one[:, 0] = like[:, 0]  # silence stands before the first bit
