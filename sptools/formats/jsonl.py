@@ -106,6 +106,9 @@ def objects(item: Item) -> list[dict]:
 def encode(value: dict) -> str:
     """One line. Most values are plain already; what is not (NaN, bytes, dates) is made so first."""
     try:
-        return ENCODER.encode(value) + "\n"
+        line = ENCODER.encode(value)
     except (TypeError, ValueError):
-        return ENCODER.encode(_fields.plain(value)) + "\n"
+        line = ENCODER.encode(_fields.plain(value))
+    if not line.isprintable():  # C1 controls and the like, which JSON allows and a terminal obeys
+        line = "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in line)
+    return line + "\n"
