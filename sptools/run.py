@@ -103,8 +103,7 @@ class Run:
                 return error
             began = True
             try:
-                for out in self.step.feed(item):
-                    self._put(out)
+                self._put_all(self.step.feed(item))
             except BadData as error:
                 if not accepted:
                     raise
@@ -118,9 +117,11 @@ class Run:
             if self.signals.wanted:
                 self._requests()
 
-    def _put(self, item: Item) -> None:
-        for sink in self.sinks:
-            sink.put(item)
+    def _put_all(self, items: Iterator[Item]) -> None:
+        puts = [sink.put for sink in self.sinks]
+        for item in items:
+            for put in puts:
+                put(item)
 
     def _requests(self) -> None:
         wanted, self.signals.wanted = self.signals.wanted, set()
@@ -136,8 +137,7 @@ class Run:
     def _finish(self) -> None:
         """What the steps still hold; then every output is closed. A blocked stdout does not keep the files from it."""
         try:
-            for out in self.step.finish():
-                self._put(out)
+            self._put_all(self.step.finish())
             while self.sinks:
                 self.sinks[-1].close(True)
                 self.sinks.pop()

@@ -182,13 +182,11 @@ class Stage:
         b = self.last
         assert b is not None
         freq, base, ns = self.wanted(b), self.base_in, SECOND / b.rate
-        for hit in hits:
+        start, first, error, clock = b.time, base - b.sample, b.time_error, b.clock
+        for at, level, protocol, raw, valid, fields in hits:
             self.number += 1
-            sample = base + hit.sample
-            time = b.time + round((sample - b.sample) * ns)
-            yield Message(
-                time, sample, freq, hit.level, hit.protocol, hit.raw, hit.valid, hit.fields, b.time_error, b.clock
-            )  # fmt: skip
+            time = start + round((first + at) * ns)
+            yield Message(time, base + at, freq, level, protocol, raw, valid, fields, error, clock)
 
     def _block(self, y: np.ndarray) -> IQ:
         kernel = self.kernel
