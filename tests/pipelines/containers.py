@@ -1,8 +1,9 @@
-"""Containers made by hand, so that anything in them can be wrong. Shares no code with the formats under test."""
+"""Containers made by hand, so that anything in them can be wrong, and read back. Shares no code with what is tested."""
 
 import io
 import json
 import struct
+import time
 from pathlib import Path
 
 import fastavro
@@ -61,3 +62,25 @@ def iq(sample=0, n=1000, **fields):
         + struct.pack("<ddd", v["rate"], v["freq"], v["gain"]) + long(len(text)) + text + long(v["channels"])
         + long(len(v["data"])) + v["data"]
     )  # fmt: skip
+
+
+def blocks_of(data):
+    """Whole blocks of a container that may be cut off, as fastavro reads them."""
+    found = []
+    try:
+        for row in fastavro.reader(io.BytesIO(data)):
+            found.append(row)
+    except (EOFError, ValueError, IndexError):
+        pass
+    return found
+
+
+def samples(rows):
+    return sum(len(row["data"]) // 2 for row in rows)
+
+
+def wait_for(condition, seconds=20):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
