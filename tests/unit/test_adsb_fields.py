@@ -181,8 +181,8 @@ def test_equalised_reads_half_a_sample_early_and_late():
         e = abs(quarter) / 8
         z = (1 - e) * halves + e * np.roll(halves, int(np.sign(quarter)))
         m = np.rint(3000 * z).astype(np.uint16)[None, 1:]
-        window = m[:, 1 : 1 + slicer.SPAN]
-        bits = slicer.equalised(window[:, : slicer.DATA].astype(np.float32), m[:, 0], *slicer.halves(window))
+        window = m[:, : slicer.BEFORE + slicer.SPAN]
+        bits = slicer.equalised(slicer.sums(window), *slicer.halves(window))
         assert slicer.FLIP[bits].tobytes().hex().upper() == raw, quarter
 
 
@@ -194,9 +194,10 @@ def test_chance_of_a_message_in_noise():
     rng = np.random.default_rng(9)
     x = np.clip(np.rint(127.5 + 20 * rng.standard_normal(4_000_000)), 0, 255).astype(np.uint8)
     m = pair_table()[x.view("<u2")]
-    places = Preamble().find(m, len(m) - slicer.SPAN)
-    window = np.lib.stride_tricks.sliding_window_view(m, slicer.SPAN)[places]
-    seen = accept.looks(window[:, : slicer.DATA].astype(np.float32), *slicer.halves(window), FULL)
+    before, span = slicer.BEFORE, slicer.BEFORE + slicer.SPAN
+    places = Preamble().find(m[before:], len(m) - span)
+    window = np.lib.stride_tricks.sliding_window_view(m, span)[places]
+    seen = accept.looks(slicer.sums(window), *slicer.halves(window), FULL)
     per_hour = 7.2e9 * len(places) / len(m)
     assert 500 < len(places) / len(m) * 1e6 < 700
     # two readings; three of 32 formats and remainder 0, or eleven and the address of one of 100 aircraft

@@ -34,16 +34,14 @@ class Looks(NamedTuple):
     level: np.ndarray
 
 
-def looks(head: np.ndarray, a: np.ndarray, b: np.ndarray, full: float) -> Looks:
-    """`head`: the preamble, float32 (n, DATA); `a`, `b`: the halves of the bits, uint16 (n, 112); `full`: height of a
-    full-scale carrier.
+def looks(sums: np.ndarray, a: np.ndarray, b: np.ndarray, full: float) -> Looks:
+    """`sums`, `a`, `b`: see `slicer`, float32 (4, n) and uint16 (n, 112); `full`: height of a full-scale carrier.
 
     Silence in the preamble against its pulses (noise: 0.2 to 0.6, median 0.4), pulses of the first 56 bits against the
     preamble's (0.8; a message has 1.05 to 1.3), and the spread of the bits' energies (0.36; a message below 0.29).
     """
-    w = head
-    pulses = (w[:, 0] + w[:, 2] + w[:, 7] + w[:, 9]) / 4
-    silence = (w[:, 4] + w[:, 5] + w[:, 11] + w[:, 12] + w[:, 13] + w[:, 14]) / (6 * pulses)
+    pulses = sums[0] / 4
+    silence = sums[1] / (6 * pulses)
     a, b = a[:, :56], b[:, :56]
     peaks = np.maximum(a, b).astype(np.float32) @ ONES / (56 * pulses)
     fair = (silence < 0.45) & (peaks > 0.8)

@@ -23,9 +23,9 @@ from .aircraft import Traffic, locate
 from .magnitude import FULL, RATE, check, front
 from .message import decode
 from .preamble import Preamble
+from .slicer import BEFORE
 
 PROTOCOL = "mode-s"
-BEFORE = 1  # the sample ahead of the first pulse shows an early leak
 WAIT = slicer.SPAN  # heights that must follow a place before it is judged
 SHORT_SPAN = slicer.DATA + 2 * crc.SHORT
 # one candidate: place, format, remainder, level in dBFS, hexadecimal text; bits 8–31, 0–55 and 32–87 as integers
@@ -126,16 +126,15 @@ class Receiver:
     def _judge(self, places: np.ndarray, first: int, last: int | None) -> list[Hit]:
         """`places`: first pulses, indices behind BEFORE in the heights, of which the first is number `first` of the stream."""
         window = self._windows[places]
-        before, window = window[:, 0], window[:, BEFORE:]
-        head = window[:, : slicer.DATA].astype(np.float32)
+        sums = slicer.sums(window)
         a, b = slicer.halves(window)
-        seen = looks(head, a, b, FULL)
+        seen = looks(sums, a, b, FULL)
         rows = np.flatnonzero(seen.fair)
         plain = slicer.plain(a, b)[rows]
         formats, remainders = parity(plain)
         doubt = np.flatnonzero(~proves(formats, remainders))  # these are read a second time
         again = rows[doubt]
-        other = slicer.equalised(head[again], before[again], a[again], b[again])
+        other = slicer.equalised(sums[:, again], a[again], b[again])
         packed = np.concatenate((plain, other))
         row = np.concatenate((rows, again))
         formats, remainders = (np.concatenate(both) for both in zip((formats, remainders), parity(other), strict=True))
