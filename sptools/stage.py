@@ -16,7 +16,7 @@ from sptools import limits
 from sptools.clock import SECOND
 from sptools.continuity import Continuity
 from sptools.dsp.kernel import Demodulator, Hit
-from sptools.errors import BadData, OutsideBand
+from sptools.errors import BadData, OutsideBand, Usage
 from sptools.record import IQ, Audio, Item, Message, Start, components, is_complex, sample_size
 
 FILL_s = 60.0  # a longer gap stays a gap, also with fill=zero
@@ -66,21 +66,31 @@ class Stage:
             raise BadData(f"{self.channel}: takes one receiver's IQ, these blocks hold {item.channels} interleaved")
         if item.rate > limits.DEMOD_RATE:
             raise BadData(f"{self.channel}: the input has {item.rate:g} samples/s, at most {limits.DEMOD_RATE:g} are demodulated")
-        verdict, lost = self.follow.see(item)
+        try:
+            yield from self._prepare(item)
+        except Usage as error:
+            if self.last is None:
+                raise
+            # the command line was right until the input changed: a supervisor should start us again
+            raise BadData(f"{self.channel}: the input changed at sample {item.sample}: {error}") from error
+        self.last = item
+        assert self.kernel is not None
+        yield from self._out(self.kernel.process(components(item)))
+
+    def _prepare(self, block: IQ) -> Iterator[Item]:
+        """Makes the kernel fit for the next block: built, reset, tuned."""
+        verdict, lost = self.follow.see(block)
         if verdict == "start" or self.kernel is None:
-            yield from self._begin(item)
+            yield from self._begin(block)
         elif verdict == "gap":
             self.gaps += 1
             self.lost += lost
             yield from self._drain()
-            yield from self._restart(item)
-        if self.kind != (item.rate, item.datatype):
-            yield from self._rebuild(item)
-        elif self.last is not None and item.freq != self.last.freq:
-            self._tune(item)
-        self.last = item
-        assert self.kernel is not None
-        yield from self._out(self.kernel.process(components(item)))
+            yield from self._restart(block)
+        if self.kind != (block.rate, block.datatype):
+            yield from self._rebuild(block)
+        elif self.last is not None and block.freq != self.last.freq:
+            self._tune(block)
 
     def finish(self) -> Iterator[Item]:
         """What the kernel still holds."""
