@@ -18,6 +18,8 @@ FLUSH_s = 0.1  # records that a sink gathers wait no longer
 
 
 class Sink(Protocol):
+    """One with `prompt = True` is flushed after what each input item gave: lines for people and scripts do not wait."""
+
     def put(self, item: Item) -> None: ...
     def flush(self) -> None: ...
     def close(self, ok: bool = True) -> None: ...
@@ -122,6 +124,9 @@ class Run:
         for item in items:
             for put in puts:
                 put(item)
+        for sink in self.sinks:
+            if getattr(sink, "prompt", False):
+                sink.flush()
 
     def _requests(self) -> None:
         wanted, self.signals.wanted = self.signals.wanted, set()
