@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import fnmatch
 import os
-import sys
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from sptools import cut, registry, sane, url
+from sptools import cut, places, registry, sane, url
 from sptools.continuity import Continuity
 from sptools.errors import BadData, NoInput, SpError, Usage
 from sptools.record import IQ, Item, Rows, Start, nbytes
 from sptools.tally import Tally
 
-BINARY_ON_TERMINAL = "{0}: will not write binary data to a terminal: name a file with -o, or pipe it on, or take -t"
+BINARY_ON_TERMINAL = "will not write binary data to a terminal: name a file with -o, or pipe it on, or take -t"
 
 
 # ------------------------------------------------------------ in
 def read(text: str) -> Iterator[Item]:
     """The items of one endpoint."""
     endpoint = url.parse(text)
+    places.check_input(endpoint)
     name = endpoint.format or registry.format_of(endpoint.place) or "avro"
     module = registry.load("formats", name)
     if not hasattr(module, "read"):
@@ -99,8 +99,11 @@ class Counted:
     def count(self, item: Item) -> None:
         if isinstance(item, Start):
             self.channel = item.channel
-        verdict, lost = self.follow.setdefault(self.channel, Continuity()).see(item)
-        if verdict == "gap":
+        follow = self.follow.setdefault(self.channel, Continuity())
+        verdict, lost = follow.see(item)
+        if verdict == "gap" and follow.retuned and isinstance(item, IQ):
+            self.tally.add("skipped", lost)  # by sp-capture --sweep, while the tuner settled
+        elif verdict == "gap":
             self.tally.add("gaps")
             self.tally.add("lost_rows" if isinstance(item, Start) and item.name not in ("IQ", "Audio") else "lost", lost)
         if isinstance(item, IQ):
@@ -113,7 +116,7 @@ class Counted:
 
 
 # ------------------------------------------------------------ out
-def write(text: str, *, tool: str, default: str = "avro") -> Any:
+def write(text: str, *, default: str = "avro") -> Any:
     """A sink for one endpoint; `default`: the format of a place whose name does not tell."""
     endpoint = url.parse(text)
     name = endpoint.format or registry.format_of(endpoint.place) or default
@@ -122,29 +125,28 @@ def write(text: str, *, tool: str, default: str = "avro") -> Any:
         raise Usage(f"{text}: {name} can only be read")
     keys = url.keys_for(endpoint, registry.describe("formats", name, "write"))
     if endpoint.place == "-" and name not in ("text", "jsonl", "csv") and os.isatty(1):
-        raise Usage(BINARY_ON_TERMINAL.format(tool))
+        raise Usage(BINARY_ON_TERMINAL)
     transport = registry.load("transports", endpoint.scheme or "file")
     return module.write(transport.Output(endpoint.place), **keys)
 
 
-def outputs(common: Any, tool: str, *, text_on_terminal: bool = True) -> list[Any]:
-    """The sinks that -o, -t and -j ask for: stdout if nothing else is said, in Avro, or in text on a terminal."""
-    places = list(common.output)
+def outputs(common: Any, inputs: Iterable[str] = ()) -> list[Any]:
+    """The sinks that -o, -t and -j ask for: stdout if nothing else is said, in Avro, or in text on a terminal.
+
+    `inputs`: what the command reads; none of it may be written over.
+    """
+    wanted = list(common.output)
     if common.text and common.json:
         raise Usage("-t and -j: choose one")
     plain = "text" if common.text else "jsonl" if common.json else None
-    if plain and "-" not in places:
-        places.append("-")
-    if not places:
-        places = ["-"]
-    if plain is None:
-        plain = "text" if text_on_terminal and os.isatty(1) else "avro"
-    if sys.stdout is None and any(url.parse(place).place == "-" for place in places):
-        raise Usage("stdout is closed: give it somewhere to go, or name a file with -o")
+    if (plain and "-" not in wanted) or not wanted:
+        wanted.append("-")
+    places.check_outputs(wanted, inputs)
+    plain = plain or ("text" if os.isatty(1) else "avro")
     sinks: list[Any] = []
     try:
-        for place in places:
-            sinks.append(write(place, tool=tool, default=plain if place == "-" else "avro"))
+        for place in wanted:
+            sinks.append(write(place, default=plain if place == "-" else "avro"))
     except BaseException:
         for sink in sinks:
             sink.close(False)

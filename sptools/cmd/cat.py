@@ -49,7 +49,7 @@ def cat(
         report = Report(info=info, gaps=gaps, as_json=run.json)
         drive(run, "sp-cat", items, report, sinks=[Lines()])  # type: ignore[arg-type]
         return
-    drive(run, "sp-cat", items, Pass())
+    drive(run, "sp-cat", items, Pass(), inputs=inputs)
 
 
 main = entry(__file__)

@@ -72,7 +72,7 @@ def demod(
         settings.update({k: v for k, v in new.items() if k != "freq"})
 
     items = sane.finite(stream.limited(stream.read_all(inputs), run, one=True))
-    drive(run, "sp-demod", items, channels, change=change)
+    drive(run, "sp-demod", items, channels, inputs=inputs, change=change)
 
 
 main = entry(__file__, modes="demods")

@@ -62,7 +62,7 @@ def psd(
         overlap=overlap, crop=crop, dc=dc, stitch=stitch,
     )  # fmt: skip
     items = sane.finite(stream.limited(stream.read_all(inputs), run, one=True))
-    drive(run, "sp-psd", items, step)
+    drive(run, "sp-psd", items, step, inputs=inputs)
 
 
 main = entry(__file__)

@@ -17,7 +17,7 @@ FLOORS = {
     0: "errors units instant docstring describe settings flags url registry log limits interface",
     1: "schemas record codecs clock continuity render",
     2: "formats transports drivers dsp",
-    3: "stream stage sane progress cut tally source receiver hop channels spectra lines report signals check",
+    3: "stream stage sane progress cut tally source receiver hop channels spectra lines report signals check places",
     4: "run filter",
     5: "cli",
     6: "cmd",
