@@ -10,7 +10,7 @@ from typing import Protocol
 
 from sptools.errors import FAILS_LATE, BadData, SpError
 from sptools.record import Item, Start
-from sptools.signals import FINISH_s, Signals, die_of
+from sptools.signals import FINISH_s, GRACE_s, Signals, die_of
 from sptools.tally import Tally
 from sptools.transports._block import Deadline
 
@@ -34,8 +34,9 @@ class Run:
     """`source` yields items; the step turns an item into any number of items; every sink gets them all.
 
     `stop` is given where the source is a receiver: SIGTERM calls it, and what the source still holds is delivered; else
-    reading goes on to the end of the input, 4 s at most. `reload` applies changed settings after SIGHUP. `say(text)`
-    writes a line to stderr; `report()` is called once, at the very end, also before the process dies of a signal.
+    reading goes on to the end of the input, 4 s at most. `reload` applies changed settings after SIGHUP; None: there is
+    nothing to read again. `say(text)` writes a line to stderr, `warn(text)` one that matters; `report()` is called once,
+    at the very end, also before the process dies of a signal.
     """
 
     def __init__(
@@ -48,14 +49,16 @@ class Run:
         stop: Callable[[], None] | None = None,
         reload: Callable[[], None] | None = None,
         say: Callable[[str], None] = lambda _: None,
+        warn: Callable[[str], None] = lambda _: None,
         report: Callable[[], None] = lambda: None,
     ):
         self.source, self.step, self.sinks, self.tally = source, step, sinks, tally
-        self.reload, self.say, self.report = reload, say, report
-        self.signals = Signals()
+        self.reload, self.say, self.warn, self.report = reload, say, warn, report
+        self.signals = Signals(reloads=reload is not None)
         if stop is not None:
             self.signals.on_stop = stop
         self.flushed = time.monotonic()
+        self.waits = ""  # what a call that blocks waits for
 
     def __call__(self) -> None:
         """Runs to the end. Raises what went wrong (BadData after the good part was delivered), or dies of its signal."""
@@ -85,6 +88,7 @@ class Run:
             return self._read()
         except Deadline:
             self.tally.add("left")
+            self.warn(f"stopped {GRACE_s:g} s ago, and {self.waits}: the rest is left")
             self.signals.within(FINISH_s)
         finally:
             close = getattr(self.source, "close", None)
@@ -95,6 +99,7 @@ class Run:
     def _read(self) -> SpError | None:
         began = accepted = False
         while True:
+            self.waits = "the input has not ended"
             try:
                 item = next(self.source)
             except StopIteration:
@@ -104,6 +109,7 @@ class Run:
                     raise
                 return error
             began = True
+            self.waits = "nobody takes the output"
             try:
                 self._put_all(self.step.feed(item))
             except BadData as error:
@@ -136,7 +142,7 @@ class Run:
             try:
                 self.reload()
             except SpError as error:  # the stream goes on with what it had
-                self.say(f"not changed: {error}")
+                self.warn(f"not changed: {error}")
 
     # ------------------------------------------------------------ endings
     def _finish(self) -> None:
