@@ -75,12 +75,14 @@ def duration(items: Iterable[Item], seconds: float) -> Iterator[Item]:
                 if left > 0:
                     yield item if item.count == left else part(item, 0, left)
                 return
-        elif not isinstance(item, Start):
-            time = time_of(item)
-            if time is not None:
-                first, start = (0, time) if first is None else (first, start)
-                if time >= start + round(seconds * SECOND):
-                    return
+        elif not isinstance(item, Start) and (time := time_of(item)) is not None:
+            first, start = (0, time) if first is None else (first, start)
+            end = start + round(seconds * SECOND)
+            if time >= end:
+                return
+            if isinstance(item, Rows) and item.values[-1].get("time", time) >= end:
+                yield Rows([row for row in item.values if row.get("time", time) < end])
+                return
         yield item
 
 
