@@ -8,7 +8,7 @@ SOURCE = Path(__file__).resolve().parents[1] / "tests/rig/fake_librtlsdr.c"
 
 
 @cache
-def library(folder: Path) -> Path:
+def build(folder: Path) -> Path:
     """Builds the library into FOLDER; gives its path."""
     path = folder / "librtlsdr.so.0"
     flags = ["-O2", "-shared", "-fPIC", "-Wl,-soname,librtlsdr.so.0"]

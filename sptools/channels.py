@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import chain
 
 from sptools.errors import Usage
 from sptools.record import Item, Start
@@ -19,12 +20,15 @@ class Channels:
         self.told: Stage | None = None  # whose channel the output is in
 
     def feed(self, item: Item) -> Iterator[Item]:
-        for stage in self.stages:
-            yield from self._mark(stage, stage.feed(item))
+        return self._all([stage.feed(item) for stage in self.stages])
 
     def finish(self) -> Iterator[Item]:
-        for stage in self.stages:
-            yield from self._mark(stage, stage.finish())
+        return self._all([stage.finish() for stage in self.stages])
+
+    def _all(self, outputs: list[Iterator[Item]]) -> Iterator[Item]:
+        if len(outputs) == 1:  # nothing to mark; dense traffic takes the short way
+            return outputs[0]
+        return chain.from_iterable(map(self._mark, self.stages, outputs))
 
     def _mark(self, stage: Stage, items: Iterator[Item]) -> Iterator[Item]:
         for item in items:

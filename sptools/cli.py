@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import warnings
 from collections.abc import Callable
 from typing import Any, NoReturn
 
@@ -39,6 +40,8 @@ def finish(interface: Interface, command: Callable, argv: list[str] | None) -> N
     log.configure(interface.program)
     # BLAS would start a thread per core, at 1.6 times the CPU for a tenth of the time; numpy is imported later
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")  # numpy's, of samples that overflow: they are for developers (python -W default)
     verbose = 0
     try:
         hold_streams()

@@ -17,6 +17,8 @@ class Continuity:
         self.number = 0  # of the next block
         self.sample: int | None = None  # expected next
         self.fresh = False  # a new start was announced and no record has come yet
+        self.freq: float | None = None
+        self.retuned = False  # the last item's gap stands at a retune: what came meanwhile was left out, not lost
 
     def see(self, item: Item) -> tuple[str, int]:
         if isinstance(item, Start):
@@ -39,6 +41,7 @@ class Continuity:
 
     def _samples(self, block: IQ) -> tuple[str, int]:
         expected, self.sample = self.sample, block.sample + block.count
+        self.retuned, self.freq = self.freq not in (None, block.freq), block.freq
         if expected is None or self.fresh:
             self.fresh = False
             return "start", 0

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from sptools.clock import SECOND, span
-from sptools.errors import Usage
+from sptools.errors import FAILS_LATE, SpError, Usage
 from sptools.record import IQ, Item, Rows, Start, nbytes, sample_size
 
 HELD = 1 << 30  # bytes that --last may keep in memory
@@ -75,12 +75,14 @@ def duration(items: Iterable[Item], seconds: float) -> Iterator[Item]:
                 if left > 0:
                     yield item if item.count == left else part(item, 0, left)
                 return
-        elif not isinstance(item, Start):
-            time = time_of(item)
-            if time is not None:
-                first, start = (0, time) if first is None else (first, start)
-                if time >= start + round(seconds * SECOND):
-                    return
+        elif not isinstance(item, Start) and (time := time_of(item)) is not None:
+            first, start = (0, time) if first is None else (first, start)
+            end = start + round(seconds * SECOND)
+            if time >= end:
+                return
+            if isinstance(item, Rows) and item.values[-1].get("time", time) >= end:
+                yield Rows([row for row in item.values if row.get("time", time) < end])
+                return
         yield item
 
 
@@ -99,7 +101,16 @@ def last(items: Iterable[Item], seconds: float) -> Iterator[Item]:
     """The last `seconds` of what came, known only at the end: buffers so much (at most 1 GiB)."""
     kept: deque[tuple[Start | None, Item]] = deque()
     size, newest, start = 0, -(1 << 63), None
-    for item in items:
+    problem: SpError | None = None
+    source = iter(items)
+    while True:
+        try:
+            item = next(source)
+        except StopIteration:
+            break
+        except FAILS_LATE as error:
+            problem = error
+            break
         if isinstance(item, Start):
             start = item
             continue
@@ -111,6 +122,8 @@ def last(items: Iterable[Item], seconds: float) -> Iterator[Item]:
         if size > HELD:
             raise Usage(f"--last {seconds:g}s holds more than 1 GiB of this stream: write it to a file first, or ask for less")
     yield from between(_with_starts(kept), newest - round(seconds * SECOND), None)
+    if problem:
+        raise problem
 
 
 def _with_starts(kept: Iterable[tuple[Start | None, Item]]) -> Iterator[Item]:

@@ -11,7 +11,7 @@ import re
 from keyword import iskeyword
 from typing import Any
 
-from sptools import units
+from sptools import docstring, units
 from sptools.errors import Bug, SpError, Usage
 
 # The short flags of the field, by the name of the setting: the same in every tool.
@@ -20,8 +20,6 @@ SHORT = {
     "quiet": "q", "text": "t", "json": "j", "bias_tee": "T", "audio": "r", "output_rate": "r", "interval": "i",
     "window": "w", "crop": "c", "help": "h", "version": "V",
 }  # fmt: skip
-INLINE = re.compile(r"(Source|Memory|Caveats|Files|Streams|Buffers|See also):\s+(.*)")
-SECTION = re.compile(r"([A-Z][A-Za-z ]{1,20}):")
 MISSING: Any = type("Missing", (), {"__repr__": lambda self: "MISSING"})()
 
 
@@ -186,7 +184,7 @@ def read_summary(path: str, function: str) -> str:
 
 def _docstring(node: ast.FunctionDef) -> str:
     """Without its indentation; ast's own cleaning would import inspect (3 ms)."""
-    return _dedent(ast.get_docstring(node, clean=False) or "")
+    return docstring.dedent(ast.get_docstring(node, clean=False) or "")
 
 
 def read_signature(path: str, function: str | None = None) -> Description:
@@ -201,8 +199,10 @@ def read_signature(path: str, function: str | None = None) -> Description:
     node = _function(source, path, function)
     names = _Names(source, path)
     description = Description(function, path)
-    _read_docstring(description, _docstring(node))
-    told = _settings_help(description.sections.pop("settings", ""))
+    description.summary, description.text, sections = docstring.split(_docstring(node))
+    told = docstring.settings_help(sections.pop("settings", ""))
+    description.examples = docstring.commands(sections.pop("examples", ""))
+    description.sections = sections
     positional = node.args.posonlyargs + node.args.args
     defaults: list[ast.expr | None] = [None] * (len(positional) - len(node.args.defaults))
     for parameter, default in zip(positional, [*defaults, *node.args.defaults], strict=True):
@@ -308,44 +308,3 @@ ARITHMETIC = {
     ast.Pow: lambda a, b: a**b,
     ast.LShift: lambda a, b: a << b,
 }
-
-
-def _read_docstring(description: Description, text: str) -> None:
-    """Splits a docstring: summary line, paragraphs, then sections with a title and a colon."""
-    summary, _, rest = text.partition("\n")
-    description.summary = summary.strip()
-    title, found = "", {"": ""}
-    for row in rest.split("\n"):
-        heading = SECTION.fullmatch(row.rstrip())
-        inline = INLINE.fullmatch(row.rstrip())
-        if heading or inline:
-            title = (heading or inline)[1].lower()  # type: ignore[index]
-            found[title] = inline[2] + "\n" if inline else ""
-        else:
-            found[title] += row + "\n"
-    description.text = found.pop("").strip("\n")
-    examples = _dedent(found.pop("examples", ""))
-    description.examples = [row.strip() for row in re.sub(r"\s*\\\n\s*", " ", examples).split("\n") if row.strip()]
-    description.sections = {title: _dedent(body).strip("\n") for title, body in found.items()}
-
-
-def _dedent(text: str) -> str:
-    rows = text.split("\n")
-    # the first row of an inline section stands beside its title and has no indentation of its own
-    depths = [len(row) - len(row.lstrip()) for row in rows[1 if rows[0][:1].strip() else 0 :] if row.strip()]
-    depth = min(depths, default=0)
-    return "\n".join(row[depth:] if not row[:depth].strip() else row for row in rows)
-
-
-def _settings_help(text: str) -> dict[str, str]:
-    """`name: help` rows; a row that is indented deeper goes on with the one above."""
-    told: dict[str, str] = {}
-    name = ""
-    for row in text.split("\n"):
-        found = re.match(r"([a-z_][a-z0-9_]*):\s*(.*)", row)
-        if found:
-            name = found[1]
-            told[name] = found[2].strip()
-        elif name and row.strip():
-            told[name] += " " + row.strip()
-    return told

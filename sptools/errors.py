@@ -91,6 +91,10 @@ class OutsideBand(Usage):
     says = "{freq:.0f} Hz is outside the captured band {low:.0f} to {high:.0f} Hz: tune nearer or capture wider"
 
 
+# An input that ends like this was good until then; what it gave is delivered and the outputs are whole.
+FAILS_LATE = (BadData, NoInput, Unavailable, IOFailure)
+
+
 def all_codes() -> dict[int, bool]:
     """Exit status → should a supervisor restart, over all classes here; the unit files are generated from it."""
     found: dict[int, bool] = {}

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import os
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from sptools import cut, log, stream
+from sptools.errors import SpError
 from sptools.record import Item
 from sptools.run import Run, Step
+from sptools.settings import paths
 from sptools.tally import Tally
 
 
@@ -66,17 +69,20 @@ def drive(
     step: Step,
     *,
     sinks: list[Any] | None = None,
+    inputs: Iterable[str] = (),
     stop: Callable[[], None] | None = None,
     change: Callable[[dict], None] | None = None,
     facts: Callable[[], dict] = dict,
 ) -> None:
-    """Runs `items` through `step` into the outputs of the command line (or `sinks`), to the end.
+    """Runs `items` through `step` into the outputs of the command line (or `sinks`), to the end. `inputs`: what is read.
 
     `change(settings)` applies live settings that SIGHUP found changed; `facts()` adds to the tally at the end.
     """
     tally = Tally()
     origin = getattr(items, "origin", None)
-    sinks = stream.outputs(common, tool) if sinks is None else sinks
+    if common.stats:
+        tally.write(common.stats, tool=tool, state="running")  # a place that cannot be written is found before the work
+    sinks = stream.outputs(common, inputs) if sinks is None else sinks
     if common.count is not None:
         step = limit = Limit(step, common.count)
         items = until_full(items, limit)
@@ -90,7 +96,10 @@ def drive(
         for key, value in {**getattr(origin, "notes", {}), **facts()}.items():
             tally.put(key, value)
         if common.stats:
-            tally.write(common.stats, tool=tool)
+            try:
+                tally.write(common.stats, tool=tool, state="ended")
+            except SpError as error:  # the samples matter more than their count
+                log.error(str(error))
         if tally.losses and not common.quiet:
             log.warning(tally.line())
         elif common.verbose:
@@ -102,5 +111,9 @@ def drive(
             change(changed)
             log.info("changed " + " ".join(f"{k}={v}" for k, v in changed.items()))
 
+    configured = any(map(os.path.exists, paths(common.config)))  # else there is nothing to read again
     counted = stream.Counted(items, tally)
-    Run(counted, step, sinks, tally, stop=stop, reload=reload, say=log.info, report=report)()
+    Run(
+        counted, step, sinks, tally, stop=stop, reload=reload if configured else None, say=log.info,
+        warn=log.warning, report=report,
+    )()  # fmt: skip

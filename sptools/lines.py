@@ -1,7 +1,8 @@
-"""A sink for lines of text on stdout: reports, not records."""
+"""A sink for lines of text on stdout: reports, not records. Control bytes of foreign names are shown, not obeyed."""
 
 from __future__ import annotations
 
+from sptools import log
 from sptools.transports.file import Output
 
 
@@ -10,7 +11,7 @@ class Lines:
         self.output = Output(place)
 
     def put(self, line: str) -> None:
-        self.output.write(line.encode("utf-8", "backslashreplace") + b"\n")
+        self.output.write(log.escape(line).encode("utf-8", "backslashreplace") + b"\n")
 
     def flush(self) -> None:
         """Every line is written at once."""

@@ -108,7 +108,7 @@ def summary(kind: str, name: str, function: str | None = None) -> str:
 def format_of(path: str) -> str | None:
     """The format that a file's suffix names, or None."""
     base = os.path.basename(path)
-    suffix = os.path.splitext(base)[1]
+    suffix = os.path.splitext(base)[1].lower()
     if not suffix or suffix == base:
         return None
     name = SUFFIXES.get(suffix, suffix[1:])

@@ -29,6 +29,7 @@ class Facts:
     nbytes: int = 0
     gaps: int = 0
     lost: int = 0
+    skipped: int = 0  # while the receiver was retuned
     first: int | None = None
     last: int | None = None
     rates: set[float] = field(default_factory=set)
@@ -41,7 +42,9 @@ class Facts:
         expected = self.follow.sample
         verdict, lost = self.follow.see(item)
         self.starts += verdict == "start" and isinstance(item, Start)
-        if verdict == "gap":
+        if verdict == "gap" and self.follow.retuned:
+            self.skipped += lost
+        elif verdict == "gap":
             self.gaps += 1
             self.lost += lost
         if not isinstance(item, Start):
@@ -75,7 +78,9 @@ class Facts:
             "first": None if self.first is None else instant.format(self.first),
             "last": None if self.last is None else instant.format(self.last), "duration_s": duration,
             "rate": sorted(self.rates), "freq": sorted(self.freqs), "datatype": sorted(self.datatypes),
-            "clock": sorted(self.clocks), "fields": self.fields, "gaps": self.gaps, "lost": self.lost, "source": self.source,
+            "clock": sorted(self.clocks), "fields": self.fields, "gaps": self.gaps, "lost": self.lost,
+            "skipped": self.skipped or None,
+            "source": self.source,
         }  # fmt: skip
         return {k: v for k, v in facts.items() if v not in (None, [], {}, "")}
 
@@ -99,6 +104,8 @@ class Facts:
             yield f"clock    {' '.join(sorted(self.clocks))}"
         yield f"starts   {self.starts}"
         yield f"lost     {self.lost:,} in {self.gaps} gaps" if self.gaps else "lost     0"
+        if self.skipped:
+            yield f"skipped  {self.skipped:,} while retuning"
 
 
 def some(words: list[str]) -> str:
@@ -127,11 +134,13 @@ class Report:
         time = None if isinstance(item, Start) else time_of(item)
         when = None if time is None else instant.format(time)
         if self.json:
-            gap = {"channel": facts.channel, "sample": sample, "lost": lost, "resumes": when}
+            what = "skipped" if facts.follow.retuned else "lost"
+            gap = {"channel": facts.channel, "sample": sample, what: lost, "resumes": when}
             return json.dumps({k: v for k, v in gap.items() if v is not None})
         rate = max(facts.rates, default=0.0)
         length = f" ({lost / rate:.6g} s)" if rate else ""
-        return f"{facts.channel}: sample {sample}: {lost} lost{length}" + (f", goes on at {when}" if when else "")
+        what = "skipped at a retune" if facts.follow.retuned else "lost"
+        return f"{facts.channel}: sample {sample}: {lost} {what}{length}" + (f", goes on at {when}" if when else "")
 
     def finish(self) -> Iterator[str]:
         if not self.info:

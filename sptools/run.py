@@ -8,18 +8,18 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
-from sptools.errors import BadData, IOFailure, NoInput, SpError, Unavailable
-from sptools.record import Item
-from sptools.signals import FINISH_s, Signals, die_of
+from sptools.errors import FAILS_LATE, BadData, SpError
+from sptools.record import Item, Start
+from sptools.signals import FINISH_s, GRACE_s, Signals, die_of
 from sptools.tally import Tally
 from sptools.transports._block import Deadline, Stopped
 
-# An input that ends like this was good until then; what it gave is delivered and the outputs are whole.
-FAILS_LATE = (BadData, NoInput, Unavailable, IOFailure)
 FLUSH_s = 0.1  # records that a sink gathers wait no longer
 
 
 class Sink(Protocol):
+    """One with `prompt = True` is flushed after what each input item gave: lines for people and scripts do not wait."""
+
     def put(self, item: Item) -> None: ...
     def flush(self) -> None: ...
     def close(self, ok: bool = True) -> None: ...
@@ -34,8 +34,9 @@ class Run:
     """`source` yields items; the step turns an item into any number of items; every sink gets them all.
 
     `stop` is given where the source is a receiver: SIGTERM calls it, and what the source still holds is delivered; else
-    reading goes on to the end of the input, 4 s at most. `reload` applies changed settings after SIGHUP. `say(text)`
-    writes a line to stderr; `report()` is called once, at the very end, also before the process dies of a signal.
+    reading goes on to the end of the input, 4 s at most. `reload` applies changed settings after SIGHUP; None: there is
+    nothing to read again. `say(text)` writes a line to stderr, `warn(text)` one that matters; `report()` is called once,
+    at the very end, also before the process dies of a signal.
     """
 
     def __init__(
@@ -48,14 +49,16 @@ class Run:
         stop: Callable[[], None] | None = None,
         reload: Callable[[], None] | None = None,
         say: Callable[[str], None] = lambda _: None,
+        warn: Callable[[str], None] = lambda _: None,
         report: Callable[[], None] = lambda: None,
     ):
         self.source, self.step, self.sinks, self.tally = source, step, sinks, tally
-        self.reload, self.say, self.report = reload, say, report
-        self.signals = Signals()
+        self.reload, self.say, self.warn, self.report = reload, say, warn, report
+        self.signals = Signals(reloads=reload is not None)
         if stop is not None:
             self.signals.on_stop = stop
         self.flushed = time.monotonic()
+        self.waits = ""  # what a call that blocks waits for
 
     def __call__(self) -> None:
         """Runs to the end. Raises what went wrong (BadData after the good part was delivered), or dies of its signal."""
@@ -87,6 +90,7 @@ class Run:
             pass
         except Deadline:
             self.tally.add("left")
+            self.warn(f"stopped {GRACE_s:g} s ago, and {self.waits}: the rest is left")
             self.signals.within(FINISH_s)
         finally:
             close = getattr(self.source, "close", None)
@@ -95,8 +99,9 @@ class Run:
         return None
 
     def _read(self) -> SpError | None:
-        began = False
+        began = accepted = False
         while True:
+            self.waits = "the input has not ended"
             try:
                 item = next(self.source)
             except StopIteration:
@@ -106,8 +111,14 @@ class Run:
                     raise
                 return error
             began = True
-            for out in self.step.feed(item):
-                self._put(out)
+            self.waits = "nobody takes the output"
+            try:
+                self._put_all(self.step.feed(item))
+            except BadData as error:
+                if not accepted:
+                    raise
+                return error
+            accepted = accepted or not isinstance(item, Start)
             now = time.monotonic()
             if now - self.flushed > FLUSH_s:
                 self.flushed = now
@@ -116,9 +127,14 @@ class Run:
             if self.signals.wanted:
                 self._requests()
 
-    def _put(self, item: Item) -> None:
+    def _put_all(self, items: Iterator[Item]) -> None:
+        puts = [sink.put for sink in self.sinks]
+        for item in items:
+            for put in puts:
+                put(item)
         for sink in self.sinks:
-            sink.put(item)
+            if getattr(sink, "prompt", False):
+                sink.flush()
 
     def _requests(self) -> None:
         wanted, self.signals.wanted = self.signals.wanted, set()
@@ -128,14 +144,13 @@ class Run:
             try:
                 self.reload()
             except SpError as error:  # the stream goes on with what it had
-                self.say(f"not changed: {error}")
+                self.warn(f"not changed: {error}")
 
     # ------------------------------------------------------------ endings
     def _finish(self) -> None:
         """What the steps still hold; then every output is closed. A blocked stdout does not keep the files from it."""
         try:
-            for out in self.step.finish():
-                self._put(out)
+            self._put_all(self.step.finish())
             while self.sinks:
                 self.sinks[-1].close(True)
                 self.sinks.pop()

@@ -13,9 +13,14 @@ FINISH_s = 0.5  # then, for the block in hand
 
 
 class Signals:
-    """`stopping` is set by the first SIGTERM or SIGINT. The first SIGINT makes the end a death of SIGINT; a second aborts."""
+    """`stopping` is set by the first SIGTERM or SIGINT. The first SIGINT makes the end a death of SIGINT; a second aborts.
 
-    def __init__(self) -> None:
+    SIGHUP asks to read the configuration again, where there is one (`reloads`). Where there is none, or where the terminal
+    that we were started from has gone, it stops like SIGTERM: a closed window must not leave a receiver running.
+    """
+
+    def __init__(self, reloads: bool = True) -> None:
+        self.reloads = reloads
         self.stopping = False
         self.interrupted = False
         self.on_stop: Callable[[], None] = lambda: None  # wakes a source that waits; called inside the handler
@@ -27,7 +32,9 @@ class Signals:
             signal.signal(signal.SIGINT, self._stop)
         signal.signal(signal.SIGTERM, self._stop)
         signal.signal(signal.SIGALRM, lambda *_: _block.expire())
-        signal.signal(signal.SIGHUP, lambda *_: self.wanted.add("reload"))
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup
+            self.terminal = has_terminal()
+            signal.signal(signal.SIGHUP, self._hang_up)
         signal.signal(signal.SIGUSR1, lambda *_: self.wanted.add("tally"))
 
     def _stop(self, number: int, _frame: object) -> None:
@@ -41,6 +48,12 @@ class Signals:
             self.on_stop()
             _block.stop()
 
+    def _hang_up(self, number: int, frame: object) -> None:
+        if self.reloads and not (self.terminal and not has_terminal()):
+            self.wanted.add("reload")
+        else:
+            self._stop(number, frame)
+
     @staticmethod
     def within(seconds: float) -> None:
         """From `seconds` on, every call that blocks raises Deadline."""
@@ -51,6 +64,15 @@ class Signals:
     def done() -> None:
         signal.setitimer(signal.ITIMER_REAL, 0)
         _block.blocking.expired = False
+
+
+def has_terminal() -> bool:
+    """Is there a controlling terminal, still?"""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True
 
 
 def die_of(number: signal.Signals) -> None:

@@ -12,10 +12,11 @@ from fractions import Fraction
 
 import numpy as np
 
+from sptools import limits
 from sptools.clock import SECOND
 from sptools.continuity import Continuity
 from sptools.dsp.kernel import Demodulator, Hit
-from sptools.errors import BadData, OutsideBand
+from sptools.errors import BadData, OutsideBand, Usage
 from sptools.record import IQ, Audio, Item, Message, Start, components, is_complex, sample_size
 
 FILL_s = 60.0  # a longer gap stays a gap, also with fill=zero
@@ -63,21 +64,33 @@ class Stage:
             raise BadData(f"{self.channel}: takes IQ, this stream holds {held}: put sp-capture or an IQ file before it")
         if item.channels != 1:
             raise BadData(f"{self.channel}: takes one receiver's IQ, these blocks hold {item.channels} interleaved")
-        verdict, lost = self.follow.see(item)
+        if item.rate > limits.DEMOD_RATE:
+            raise BadData(f"{self.channel}: the input has {item.rate:g} samples/s, at most {limits.DEMOD_RATE:g} are demodulated")
+        try:
+            yield from self._prepare(item)
+        except Usage as error:
+            if self.last is None:
+                raise
+            # the command line was right until the input changed: a supervisor should start us again
+            raise BadData(f"{self.channel}: the input changed at sample {item.sample}: {error}") from error
+        self.last = item
+        assert self.kernel is not None
+        yield from self._out(self.kernel.process(components(item)))
+
+    def _prepare(self, block: IQ) -> Iterator[Item]:
+        """Makes the kernel fit for the next block: built, reset, tuned."""
+        verdict, lost = self.follow.see(block)
         if verdict == "start" or self.kernel is None:
-            yield from self._begin(item)
+            yield from self._begin(block)
         elif verdict == "gap":
             self.gaps += 1
             self.lost += lost
             yield from self._drain()
-            yield from self._restart(item)
-        if self.kind != (item.rate, item.datatype):
-            yield from self._rebuild(item)
-        elif self.last is not None and item.freq != self.last.freq:
-            self._tune(item)
-        self.last = item
-        assert self.kernel is not None
-        yield from self._out(self.kernel.process(components(item)))
+            yield from self._restart(block)
+        if self.kind != (block.rate, block.datatype):
+            yield from self._rebuild(block)
+        elif self.last is not None and block.freq != self.last.freq:
+            self._tune(block)
 
     def finish(self) -> Iterator[Item]:
         """What the kernel still holds."""
@@ -179,13 +192,11 @@ class Stage:
         b = self.last
         assert b is not None
         freq, base, ns = self.wanted(b), self.base_in, SECOND / b.rate
-        for hit in hits:
+        start, first, error, clock = b.time, base - b.sample, b.time_error, b.clock
+        for at, level, protocol, raw, valid, fields in hits:
             self.number += 1
-            sample = base + hit.sample
-            time = b.time + round((sample - b.sample) * ns)
-            yield Message(
-                time, sample, freq, hit.level, hit.protocol, hit.raw, hit.valid, hit.fields, b.time_error, b.clock
-            )  # fmt: skip
+            time = start + round((first + at) * ns)
+            yield Message(time, base + at, freq, level, protocol, raw, valid, fields, error, clock)
 
     def _block(self, y: np.ndarray) -> IQ:
         kernel = self.kernel

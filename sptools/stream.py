@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import fnmatch
 import os
-import sys
 from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Any
 
-from sptools import cut, registry, url
+from sptools import cut, places, registry, sane, url
 from sptools.continuity import Continuity
 from sptools.errors import BadData, NoInput, SpError, Usage
 from sptools.record import IQ, Item, Rows, Start, nbytes
@@ -17,7 +16,7 @@ from sptools.tally import Tally
 LINES = ("text", "jsonl", "csv")
 COMPONENTS = ("cu8", "ci8", "ci16_le", "cf32_le", "ri16_le", "rf32_le")
 NOT_IN_DATAGRAMS = "{0}: {1} is a file with a beginning, not made for datagrams: send avro, jsonl, csv or raw samples"
-BINARY_ON_TERMINAL = "{0}: will not write binary data to a terminal: name a file with -o, or pipe it on, or take -t"
+BINARY_ON_TERMINAL = "will not write binary data to a terminal: name a file with -o, or pipe it on, or take -t"
 
 
 # ------------------------------------------------------------ in
@@ -78,15 +77,16 @@ class Source:
         if is_cache(endpoint):
             yield from read_cache(endpoint.place, self.within, last=self.alone)
             return
+        places.check_input(endpoint)
         name, module, transport = _modules(endpoint, "avro")
         datagrams = getattr(transport, "DATAGRAMS", False)
         function = "read_datagrams" if datagrams and hasattr(module, "read_datagrams") else "read"
         if not hasattr(module, function):
             raise Usage(f"{endpoint}: {name} can only be written")
-        keys, places = _keys(endpoint, name, function, "read")
+        keys, where = _keys(endpoint, name, function, "read")
         if datagrams and function == "read" and not _in_datagrams(module):
             raise Usage(NOT_IN_DATAGRAMS.format(endpoint, name))
-        self._input = input = transport.read(endpoint.place, **places)
+        self._input = input = transport.read(endpoint.place, **where)
         self._opened.append(input)
         try:
             if datagrams and function == "read":
@@ -96,7 +96,7 @@ class Source:
             else:
                 reader = getattr(module, function)(input, **keys)
             self._opened.append(reader)
-            yield from reader
+            yield from sane.checked(reader, self._input.name)
         except NoInput:
             if not getattr(self._input, "stopped", False):  # nothing had come when it was
                 raise
@@ -214,8 +214,11 @@ class Counted:
     def count(self, item: Item) -> None:
         if isinstance(item, Start):
             self.channel = item.channel
-        verdict, lost = self.follow.setdefault(self.channel, Continuity()).see(item)
-        if verdict == "gap":
+        follow = self.follow.setdefault(self.channel, Continuity())
+        verdict, lost = follow.see(item)
+        if verdict == "gap" and follow.retuned and isinstance(item, IQ):
+            self.tally.add("skipped", lost)  # by sp-capture --sweep, while the tuner settled
+        elif verdict == "gap":
             self.tally.add("gaps")
             self.tally.add("lost_rows" if isinstance(item, Start) and item.name not in ("IQ", "Audio") else "lost", lost)
         if isinstance(item, IQ):
@@ -228,7 +231,7 @@ class Counted:
 
 
 # ------------------------------------------------------------ out
-def write(text: str, *, tool: str, default: str = "avro", through: Callable[[Any], Any] | None = None) -> Any:
+def write(text: str, *, default: str = "avro", through: Callable[[Any], Any] | None = None) -> Any:
     """A sink for one endpoint. `default`: the format of a place whose name does not tell; `through`: wraps its output."""
     endpoint = url.parse(text)
     name, module, transport = _modules(endpoint, default)
@@ -236,12 +239,12 @@ def write(text: str, *, tool: str, default: str = "avro", through: Callable[[Any
     function = "write_datagrams" if datagrams and hasattr(module, "write_datagrams") else "write"
     if not hasattr(module, function):
         raise Usage(f"{text}: {name} can only be read")
-    keys, places = _keys(endpoint, name, function, "write")
+    keys, where = _keys(endpoint, name, function, "write")
     if endpoint.place == "-" and name not in LINES and os.isatty(1):
-        raise Usage(BINARY_ON_TERMINAL.format(tool))
+        raise Usage(BINARY_ON_TERMINAL)
     if datagrams and function == "write" and not _in_datagrams(module):
         raise Usage(NOT_IN_DATAGRAMS.format(endpoint, name))
-    output = transport.write(endpoint.place, **places)
+    output = transport.write(endpoint.place, **where)
     if through:
         output = through(output)
     if datagrams and function == "write":
@@ -253,24 +256,23 @@ def write(text: str, *, tool: str, default: str = "avro", through: Callable[[Any
         raise
 
 
-def outputs(common: Any, tool: str, *, text_on_terminal: bool = True) -> list[Any]:
-    """The sinks that -o, -t and -j ask for: stdout if nothing else is said, in Avro, or in text on a terminal."""
-    places = list(common.output)
+def outputs(common: Any, inputs: Iterable[str] = ()) -> list[Any]:
+    """The sinks that -o, -t and -j ask for: stdout if nothing else is said, in Avro, or in text on a terminal.
+
+    `inputs`: what the command reads; none of it may be written over.
+    """
+    wanted = list(common.output)
     if common.text and common.json:
         raise Usage("-t and -j: choose one")
     plain = "text" if common.text else "jsonl" if common.json else None
-    if plain and "-" not in places:
-        places.append("-")
-    if not places:
-        places = ["-"]
-    if plain is None:
-        plain = "text" if text_on_terminal and os.isatty(1) else "avro"
-    if sys.stdout is None and any(url.parse(place).place == "-" for place in places):
-        raise Usage("stdout is closed: give it somewhere to go, or name a file with -o")
+    if (plain and "-" not in wanted) or not wanted:
+        wanted.append("-")
+    places.check_outputs(wanted, inputs)
+    plain = plain or ("text" if os.isatty(1) else "avro")
     sinks: list[Any] = []
     try:
-        for place in places:
-            sinks.append(write(place, tool=tool, default=plain if place == "-" else "avro"))
+        for place in wanted:
+            sinks.append(write(place, default=plain if place == "-" else "avro"))
     except BaseException:
         for sink in sinks:
             sink.close(False)
@@ -289,8 +291,8 @@ def _keys(endpoint: url.Endpoint, name: str, function: str, way: str) -> list[di
     """The endpoint's keys: the format's, the transport's."""
     scheme = endpoint.scheme or "file"
     who = f"{name} over {scheme}" if endpoint.scheme else name
-    ours, places = registry.describe("formats", name, function), registry.describe("transports", scheme, way)
-    return url.split_keys(endpoint, who, ours, places)
+    ours, where = registry.describe("formats", name, function), registry.describe("transports", scheme, way)
+    return url.split_keys(endpoint, who, ours, where)
 
 
 def _in_datagrams(module: Any) -> bool:

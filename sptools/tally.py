@@ -6,6 +6,8 @@ import json
 import os
 import time
 
+from sptools.errors import CannotCreate
+
 
 class Tally:
     """Named counters in the order in which they first occurred.
@@ -43,7 +45,10 @@ class Tally:
     def write(self, path: str, **more: object) -> None:
         """As JSON, replaced whole, so that a reader never sees half a file."""
         facts = {"elapsed_s": round(time.monotonic() - self.started, 3), **self.counts, "lost": self["lost"], **more}
-        with open(path + ".part", "w") as f:
-            json.dump(facts, f, indent=1)
-            f.write("\n")
-        os.replace(path + ".part", path)
+        try:
+            with open(path + ".part", "w") as f:
+                json.dump(facts, f, indent=1)
+                f.write("\n")
+            os.replace(path + ".part", path)
+        except OSError as error:
+            raise CannotCreate(f"--stats {path} cannot be written: {error.strerror}") from error

@@ -16,7 +16,7 @@ def figures(bench: Bench) -> Iterator[Figure]:
     times = max(1, round(24 * bench.scale))
     ours = [own("sp-psd"), *times * [f"cu8:{path},rate=2.4M,freq=100M"], "--bins", str(BINS), "-o", "/dev/null"]
     log = bench.folder / "log"
-    fake.library(bench.folder)
+    fake.build(bench.folder)
     env = fake.environment(bench.folder, file=path, pace=0, loop=0, log=log)
     seconds = 2 if bench.scale < 1 else 4
     theirs = [

@@ -25,7 +25,7 @@ def against_rtl_fm(bench: Bench) -> Iterator[Figure]:
     times = max(1, round(24 * bench.scale))
     # rtl_fm tunes a quarter of its rate above what it is asked for
     path = signals.save(bench.folder / "a.cu8", signals.fm(rate, length, [(-rate / 4 + BELOW, 0.75, 1e3)]))
-    library = fake.library(bench.folder)
+    library = fake.build(bench.folder)
     env = fake.environment(bench.folder, file=path, loop=times, pace=0, at_eof="signal", lockstep=3)
     env["LD_PRELOAD"] = str(library)
     theirs = [peer("rtl_fm", "rtl-sdr"), *RTL_FM.split(), str(bench.folder / "peer")]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sptools.cli import entry
-from sptools.errors import Usage
+from sptools.errors import BadConfig, Usage
 from sptools.settings import Common
 from sptools.units import PPM, Gain, Hertz, Live, Name, Offset, Range, Rate, Seconds
 
@@ -93,6 +93,8 @@ def capture(
     blocks = Blocks(ring, f"{node_name(name)}/{task}", built_in, lambda f: None if sweep else f - offset, **place)
 
     def change(settings: dict) -> None:
+        if gone := [name for name, value in settings.items() if value is None]:
+            raise BadConfig(f"{', '.join(gone)} is no longer in the configuration: it stays as it was")
         if "freq" in settings:
             settings["freq"] += offset
         ring.set(**settings)

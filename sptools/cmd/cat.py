@@ -31,7 +31,7 @@ def cat(
         sp-capture sim:telemetry,pace=0 --duration 2s | sp-cat -j
     Memory: streams.
     """
-    from sptools import stream
+    from sptools import log, stream
     from sptools.filter import Pass, drive
 
     if check:
@@ -39,7 +39,7 @@ def cat(
         from sptools.cli import tell
 
         for line in lines_of(inputs, run.json):
-            tell(f"{line}\n")
+            tell(f"{log.escape(line)}\n")
         return
     items = stream.limited(stream.read_all(inputs), run)
     if info or gaps:
@@ -49,7 +49,7 @@ def cat(
         report = Report(info=info, gaps=gaps, as_json=run.json)
         drive(run, "sp-cat", items, report, sinks=[Lines()])  # type: ignore[arg-type]
         return
-    drive(run, "sp-cat", items, Pass())
+    drive(run, "sp-cat", items, Pass(), inputs=inputs)
 
 
 main = entry(__file__)

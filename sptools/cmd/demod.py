@@ -39,7 +39,7 @@ def demod(
         sp-capture sim:fm,pace=0 --duration 1s | sp-demod raw -r 240k -o narrow.sigmf-meta
     Memory: streams.
     """
-    from sptools import registry, stream
+    from sptools import registry, sane, stream
     from sptools.channels import Channels
     from sptools.filter import drive
     from sptools.schemas import built_in
@@ -71,8 +71,8 @@ def demod(
         channels.set(new)
         settings.update({k: v for k, v in new.items() if k != "freq"})
 
-    items = stream.limited(stream.read_all(inputs), run, one=True)
-    drive(run, "sp-demod", items, channels, change=change)
+    items = sane.finite(stream.limited(stream.read_all(inputs), run, one=True))
+    drive(run, "sp-demod", items, channels, inputs=inputs, change=change)
 
 
 main = entry(__file__, modes="demods")

@@ -51,7 +51,7 @@ def psd(
         sp-capture sim:fm,pace=0 --sweep 98M:102M:2M --dwell 20ms --rounds 1 | sp-psd --interval 20ms --crop 0.2 --stitch -t
     Memory: streams; with --stitch it holds one round.
     """
-    from sptools import stream
+    from sptools import sane, stream
     from sptools.filter import drive
     from sptools.source import describe_source, node_name
     from sptools.spectra import Spectra
@@ -61,8 +61,8 @@ def psd(
         channel, describe_source(channel), bins=bins, rbw=rbw, interval=interval, window=window, detector=detector,
         overlap=overlap, crop=crop, dc=dc, stitch=stitch,
     )  # fmt: skip
-    items = stream.limited(stream.read_all(inputs), run, one=True)
-    drive(run, "sp-psd", items, step)
+    items = sane.finite(stream.limited(stream.read_all(inputs), run, one=True))
+    drive(run, "sp-psd", items, step, inputs=inputs)
 
 
 main = entry(__file__)

@@ -63,7 +63,7 @@ def send(
         return
     if fail_fast:
         raise Usage("--fail-fast is for --spool: without one the loss of the peer always ends the program")
-    output = stream.write(target, tool="sp-send", through=(lambda o: Paced(o, max_rate)) if max_rate else None)
+    output = stream.write(target, through=(lambda o: Paced(o, max_rate)) if max_rate else None)
     drive(run, "sp-send", items, step, sinks=[output])
 
 

@@ -66,9 +66,7 @@ class AudioDemodulator(Chunked):
         if bandwidth != self._bandwidth:
             most = self.tuner.out_rate - self.tuner.width
             if bandwidth > most:
-                raise Usage(
-                    f"a bandwidth of {bandwidth:g} Hz: this run is laid out for {most:.0f} at most, start anew with it"
-                )
+                raise Usage(f"a bandwidth of {bandwidth:g} Hz: this run is laid out for {most:.0f} at most, start anew with it")
             self.tuner.narrow(bandwidth / 2)
             self._bandwidth = bandwidth
         if "offset" in settings:

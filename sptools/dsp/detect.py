@@ -55,22 +55,30 @@ class Discriminator:
 
 
 class Envelope:
-    """Amplitude of a channel, y = |z|, made even by `leveller`. Same shapes. State: the leveller's."""
+    """Amplitude of a channel, y = |z|, made even by `leveller`. Same shapes. The `settle` first amplitudes, when the
+    filters fill, are taken to be like those that follow. State: the leveller's.
+    """
 
     delay = 0.0
 
-    def __init__(self, shape: tuple[int, int, int], bias: complex, leveller: Leveller):
+    def __init__(self, shape: tuple[int, int, int], bias: complex, settle: int, leveller: Leveller):
         self._bias = np.empty(shape, np.float32)
-        self._leveller = leveller
+        self._settle, self._leveller = settle, leveller
         self.set(0.0, bias)
+        self.reset()
 
     def set(self, turn: float, bias: complex) -> None:
         self._bias[:, 0], self._bias[:, 1] = bias.real, bias.imag
 
     def reset(self) -> None:
+        self._skip = self._settle
         self._leveller.reset()
 
     def run(self, z: np.ndarray, out: np.ndarray) -> None:
         np.subtract(z, self._bias, out=z)
         np.hypot(z[:, 0], z[:, 1], out=out.reshape(len(z), -1))
+        if self._skip:
+            quiet = min(self._skip, len(out) - 1)
+            out[:quiet] = out[quiet : 2 * quiet + 1].mean()
+            self._skip -= quiet
         self._leveller.run(out)

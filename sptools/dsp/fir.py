@@ -78,9 +78,7 @@ class Banded:
     State: the inputs before the chunk that the next outputs still need.
     """
 
-    def __init__(
-        self, taps: np.ndarray, chunk: int, down: int, up: int = 1, rows: int = 8, width: int = 1, planar: bool = False
-    ):
+    def __init__(self, taps: np.ndarray, chunk: int, down: int, up: int = 1, rows: int = 8, width: int = 1, planar: bool = False):
         self.down, self.up, self.rows, self.width, self.planar = down, up, rows, width, planar
         self.group = rows * down  # new inputs of a row
         if chunk % self.group:

@@ -69,9 +69,10 @@ def shortest(passband: float, stopbands: list[tuple[float, float]], guess: float
     edges = np.concatenate([np.linspace(lo, hi, 40) for lo, hi in stopbands])
     while True:
         taps = minimax_lowpass(n, passband, stopbands, weight)
-        if n > LONGEST + 40 or gain(taps, edges).max() <= 1.05 * worst:
+        missing = 20 * np.log10(gain(taps, edges).max() / worst)
+        if missing < 0.4 or n > LONGEST + 40:
             return taps
-        n += 2
+        n += max(2, 2 * int(0.35 * missing * guess / (stop - 6)))
 
 
 class Tuner:
@@ -103,9 +104,7 @@ class Tuner:
         for down in downs:
             rates.append(rates[-1] / down)
         self._edge_rate, self.out_rate = rates[-2], rates[-1]
-        self._taps = [
-            guard_taps(at, down, passband, stopband, stop) for at, down in zip(rates, downs[:-1], strict=False)
-        ]
+        self._taps = [guard_taps(at, down, passband, stopband, stop) for at, down in zip(rates, downs[:-1], strict=False)]
         self._taps.append(edge_taps(self._edge_rate, passband, stopband, stop))
         self._full = full
         self._filters: list[Banded] = []

@@ -22,6 +22,8 @@ def iso(time: int, digits: int = 9) -> str:
         text = _second(whole)
     except OverflowError:  # a foreign record may claim any time
         return f"{time}ns"
+    if digits == 9:
+        return f"{text}.{part:09}Z"
     return f"{text}.{part:09}"[: len(text) + 1 + digits].rstrip(".") + "Z"
 
 
@@ -59,9 +61,12 @@ def of_message(message: Message) -> dict[str, Any]:
 
 def merged(message: Message) -> dict[str, Any]:
     """A message's own fields beside the common ones; a name that both have gets the protocol's before it."""
+    both = of_message(message)
+    size = len(both) + len(message.fields)
+    both |= message.fields
+    if len(both) == size:
+        return both
     common = of_message(message)
-    if common.keys().isdisjoint(message.fields):
-        return common | message.fields
     return common | {f"{message.protocol}_{k}" if k in common else k: v for k, v in message.fields.items()}
 
 

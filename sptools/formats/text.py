@@ -32,12 +32,16 @@ def write(output: Any) -> TextSink:
 
 
 class TextSink:
-    """Each line is written as it comes. Width and colour are asked for anew with every spectrum: windows change."""
+    """What one block of the input gives is written at once. Width and colour are asked for anew with every spectrum:
+    windows change."""
+
+    prompt = True
 
     def __init__(self, output: Any):
         self.output = output
         self.notes: dict[str, int] = {}
         self.channel = ""
+        self._lines: list[str] = []
         self.several = False  # channels: each line says whose it is
         self._follow: dict[str, Continuity] = {}
         self._bars: dict[str, Bars] = {}
@@ -62,15 +66,21 @@ class TextSink:
         self._write(lines)
 
     def flush(self) -> None:
-        pass
+        if self._lines:
+            lines, self._lines = self._lines, []
+            self.output.write("".join(lines).encode("utf-8", "replace"))
 
     def close(self, ok: bool = True) -> None:
+        try:
+            self.flush()
+        except BaseException:
+            self.output.close(False)
+            raise
         self.output.close(ok)
 
     def _write(self, lines: list[str]) -> None:
         before = printable(self.channel) + "  " if self.several else ""
-        if lines:
-            self.output.write("".join(f"{before}{line}\n" for line in lines).encode("utf-8", "replace"))
+        self._lines += [f"{before}{line}\n" for line in lines]
 
     def _spectrum(self, item: Spectrum) -> str:
         colour, unicode = _terminal.colour(self.output), _terminal.unicode()
@@ -113,11 +123,15 @@ def message(item: Message) -> str:
     if "icao" not in item.fields:
         words = " ".join(pair(key, value) for key, value in item.fields.items())
         return f"{before} {item.level:6.1f} dBFS {printable(item.raw)} {words}".rstrip()
-    cells = []
+    fields, cells = item.fields, []
     for names, width, unit in AIRCRAFT:
-        name = next((name for name in names if name in item.fields), None)
-        text = "" if name is None else short(item.fields[name]) + unit
-        cells.append(f"{text:>{width}}" if unit else f"{text:<{width}}")
+        for name in names:
+            if name in fields:
+                text = short(fields[name]) + unit
+                cells.append(text.rjust(width) if unit else text.ljust(width))
+                break
+        else:
+            cells.append(" " * width)
     note = "" if item.valid == "crc" else f" ({item.valid})"
     return f"{before} {' '.join(cells)} {item.level:6.1f} dBFS {printable(item.raw)}{note}"
 
@@ -136,6 +150,8 @@ def pair(key: str, value: Any) -> str:
 def short(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.9g}"
+    if isinstance(value, str):
+        return printable(value)
     if value is None:
         return "-"
     return printable(str(_fields.plain(value)))

@@ -40,9 +40,7 @@ def signal(rate, datatype, n=SAMPLES):
     x = x * scale[1] + scale[0]
     if datatype == "cf32_le":
         return x.astype("<f4")
-    return np.clip(np.rint(x), np.iinfo(DATATYPES[datatype]).min, np.iinfo(DATATYPES[datatype]).max).astype(
-        DATATYPES[datatype]
-    )
+    return np.clip(np.rint(x), np.iinfo(DATATYPES[datatype]).min, np.iinfo(DATATYPES[datatype]).max).astype(DATATYPES[datatype])
 
 
 def partition(x, sizes):
@@ -96,9 +94,7 @@ WELCH = [
     ("welch", 2.4e6, "ci8", {"overlap": 0.5, "interval": 9999}),
 ]
 CASES = [*cases(), *WELCH]
-each = pytest.mark.parametrize(
-    "case", CASES, ids=lambda c: f"{c[0]}-{c[1]:g}-{c[2]}-{'-'.join(map(str, c[3].values()))}"
-)
+each = pytest.mark.parametrize("case", CASES, ids=lambda c: f"{c[0]}-{c[1]:g}-{c[2]}-{'-'.join(map(str, c[3].values()))}")
 
 
 @each
@@ -173,8 +169,6 @@ def test_a_setting_changed_at_a_sample_acts_the_same_for_any_partition(name):
         parts = [np.copy(kernel.process(b)) for b in partition(x[:200_000], sizes)]
         kernel.set(offset=50e3)
         results.append(
-            np.concatenate(
-                parts + [np.copy(kernel.process(b)) for b in partition(x[200_000:], sizes)] + [kernel.flush()]
-            )
+            np.concatenate(parts + [np.copy(kernel.process(b)) for b in partition(x[200_000:], sizes)] + [kernel.flush()])
         )
     assert results[0].tobytes() == results[1].tobytes() == results[2].tobytes()

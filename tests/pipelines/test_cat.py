@@ -134,3 +134,18 @@ def test_quiet_and_verbose(home):
     damaged = "head -c 3000000 x.avro | sp-cat {} -o /dev/null"
     assert "3,0" in bash(damaged.format("-v"), home).stderr or "damaged" in bash(damaged.format("-v"), home).stderr
     assert bash(damaged.format("-q"), home).stderr.count("\n") == 1
+
+
+def test_duration_cuts_rows_too(tmp_path):
+    assert len(ok("sp-capture sim:telemetry,pace=0 --duration 3s -j", tmp_path).splitlines()) == 30
+
+
+def test_what_a_sweep_leaves_out_is_skipped_and_not_lost(tmp_path):
+    done = bash("sp-capture sim:fm,pace=0 --sweep 98M:102M:2M --dwell 30ms --rounds 1 -o s.avro -v", tmp_path)
+    assert "skipped" in done.stderr and " lost 0" in done.stderr
+    assert bash("sp-cat s.avro -o /dev/null", tmp_path).stderr == ""
+    assert [list(json.loads(row)) for row in ok("sp-cat s.avro --gaps -j", tmp_path).splitlines()] == [
+        ["channel", "sample", "skipped", "resumes"]
+    ] * 2
+    (facts,) = info("sp-cat s.avro", tmp_path)
+    assert facts["gaps"] == 0 and facts["skipped"] > 0

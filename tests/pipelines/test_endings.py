@@ -267,3 +267,91 @@ def test_sighup_applies_a_live_setting(tmp_path):
     done = bash("sp-cat x.avro -j", tmp_path)
     assert '"freq": 100000000' in done.stdout and '"freq": 101000000' in done.stdout, done.stdout[:500]
     assert b" lost 0" in text
+
+
+# ------------------------------------------------------------ SIGHUP, terminals
+def test_sighup_without_a_configuration_ends_like_sigterm(tmp_path):
+    p = start("sp-capture", "sim:fm", "-s", "1M", "-o", "x.avro", "-o", "-", cwd=tmp_path)
+    first_bytes(p)
+    p.send_signal(signal.SIGHUP)
+    p.communicate(timeout=5)
+    assert p.returncode == 0
+    assert blocks(tmp_path / "x.avro")
+
+
+def test_nohup_is_respected(tmp_path):
+    p = start("nohup", "sp-capture", "sim:fm", "-s", "1M", "--duration", "1500ms", "-v", "-o", "x.avro", cwd=tmp_path)
+    time.sleep(0.8)
+    p.send_signal(signal.SIGHUP)
+    _, text = p.communicate(timeout=5)
+    assert p.returncode == 0 and b"samples_in 1,500,000" in text
+
+
+def test_a_closed_terminal_ends_it_also_with_a_configuration(tmp_path):
+    """A shell's window is closed: the kernel hangs the terminal up."""
+    (tmp_path / "c.toml").write_text('[capture]\nfreq = "100M"\n')
+    master, slave = os.openpty()
+    line = "sp-capture sim:fm -s 1M --config c.toml -o x.avro --stats s.json"
+    p = start("setsid", "-c", "bash", "-c", f"exec {line}", cwd=tmp_path, stdin=slave, stdout=slave, stderr=slave)
+    os.close(slave)
+    deadline = time.monotonic() + 10
+    while not (tmp_path / "x.avro.part").exists() or (tmp_path / "x.avro.part").stat().st_size < 100_000:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    os.close(master)
+    assert p.wait(timeout=5) == 0
+    assert blocks(tmp_path / "x.avro")
+
+
+def test_a_removed_live_setting_stays_as_it_was(tmp_path):
+    (tmp_path / "c.toml").write_text('[capture]\nfreq = "100M"\n')
+    p = start("sp-capture", "sim:fm", "-s", "1M", "--config", "c.toml", "-o", "/dev/null", cwd=tmp_path)
+    time.sleep(1.0)
+    (tmp_path / "c.toml").write_text("[capture]\n")
+    p.send_signal(signal.SIGHUP)
+    time.sleep(0.5)
+    assert p.poll() is None
+    p.terminate()
+    _, text = p.communicate(timeout=5)
+    assert b"not changed: freq is no longer in the configuration" in text and p.returncode == 0
+
+
+def test_a_forgotten_pipe_is_said_at_once():
+    for tool in ("sp-demod wbfm", "sp-psd", "sp-cat"):
+        done = bash(f"script -qec '{tool} -o /dev/null' /dev/null < /dev/null")
+        assert "no input: pipe sp-capture into it" in done.stdout, tool
+
+
+# ------------------------------------------------------------ slips in names
+@pytest.mark.parametrize(
+    "out, says",
+    [
+        ("x.flac", "no format writes .flac, there are avro, cf32_le"),
+        ("x.cfile", "no format writes .cfile"),
+        ("mp3:x", "no format 'mp3'"),
+        ("wav", "wav:- is wav on standard output"),
+        ("x.avro -o x.avro", "named twice"),
+        ("- -o wav:-", "named twice"),
+        ("./in.avro", "is an input too"),
+    ],
+)
+def test_an_output_that_cannot_be_meant_is_refused(out, says, iq, tmp_path):
+    (tmp_path / "in.avro").write_bytes(iq.read_bytes())
+    done = bash(f"sp-cat in.avro -o {out}", tmp_path)
+    assert (done.returncode, done.stdout) == (2, "") and says in done.stderr
+    assert os.listdir(tmp_path) == ["in.avro"]
+
+
+AVRO = b"Obj\x01"
+
+
+@pytest.mark.parametrize("out, kind", [("X.WAV", b"RIFF"), ("avro:x.flac", AVRO), ("./a:b.avro", AVRO), ("plain", AVRO)])
+def test_names_that_can_be_meant(out, kind, iq, tmp_path):
+    assert bash(f"sp-demod wbfm {iq} -o {out}", tmp_path).returncode == 0
+    (path,) = tmp_path.iterdir()
+    assert path.read_bytes()[:4] == kind
+
+
+def test_stats_that_cannot_be_written_are_said_before_the_work(iq):
+    done = bash(f"sp-cat {iq} --stats /nosuch/s.json -o /dev/null")
+    assert done.returncode == 73 and "--stats /nosuch/s.json cannot be written" in done.stderr

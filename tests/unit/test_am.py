@@ -23,10 +23,7 @@ def test_tone(rate, offset):
 
 def test_depth_is_level_however_strong_the_carrier_and_no_constant_is_left():
     for amplitude in (0.5, 0.01):
-        y = (
-            run(am(250e3, "cf32_le"), encode(station(1.0, 250e3, 0, 0.5, amplitude=amplitude), "cf32_le"))[24_000:]
-            / 32767
-        )
+        y = run(am(250e3, "cf32_le"), encode(station(1.0, 250e3, 0, 0.5, amplitude=amplitude), "cf32_le"))[24_000:] / 32767
         assert np.sqrt(2 * np.mean(y**2)) == pytest.approx(0.5, rel=0.01)
         assert abs(y.mean()) < 1e-3
 
@@ -35,10 +32,13 @@ def test_bandwidth_is_twice_the_sound():
     for tone, heard in ((4e3, True), (8e3, False)):
         y = run(am(250e3, "cf32_le"), encode(station(0.5, 250e3, 0, 0.5, tone), "cf32_le"))[12_000:] / 32767
         assert (np.sqrt(2 * np.mean(y**2)) > 0.45) == heard
-    wide = (
-        run(am(250e3, "cf32_le", bandwidth=20e3), encode(station(0.5, 250e3, 0, 0.5, 8e3), "cf32_le"))[12_000:] / 32767
-    )
+    wide = run(am(250e3, "cf32_le", bandwidth=20e3), encode(station(0.5, 250e3, 0, 0.5, 8e3), "cf32_le"))[12_000:] / 32767
     assert np.sqrt(2 * np.mean(wide**2)) > 0.45
+
+
+def test_it_begins_without_a_thump():
+    y = run(am(250e3, "cu8"), encode(station(0.3, 250e3, 0, 0.5), "cu8")) / 32767
+    assert np.abs(y).max() < 0.6
 
 
 def test_rate_too_low():

@@ -8,6 +8,7 @@ import pytest
 from avro_memory import got, iq, messages, rows, written
 
 from sptools import errors, record
+from sptools.formats.avro import varint
 
 
 def blocks(items):
@@ -181,3 +182,12 @@ def test_not_avro_at_all():
     for data in (b"x", bytes(1000), b"RIFF" + bytes(100), bytes(3 << 20), b"Obj", b"Obj\x01"):
         with pytest.raises(errors.BadData):
             raise got(data)[1]
+
+
+def test_a_header_that_is_too_long_costs_its_container_only():
+    """L6: reading goes on at the next header, however far behind it stands."""
+    size = 3 << 20
+    long = b"Obj\x01\x02\x02x" + varint.encode(size) + b"a" * size
+    items, problem = got(long + written(rows(5)))
+    assert [r for i in items[1:] for r in i.values] == [r for i in rows(5)[1:] for r in i.values]
+    assert "the header is longer than" in str(problem)

@@ -33,9 +33,7 @@ def test_flat_inside_and_nothing_folds_back(rate, out):
     def power(freq):
         """dB, at the place where a tone beside the wanted frequency would come out; NaN where it would not fold inside."""
         kernel.reset()
-        y = middle(
-            run(kernel, encode(0.5 * np.exp(2j * np.pi * (0.1 * rate + freq) * t), "cf32_le")).view(np.complex64)
-        )
+        y = middle(run(kernel, encode(0.5 * np.exp(2j * np.pi * (0.1 * rate + freq) * t), "cf32_le")).view(np.complex64))
         return 20 * np.log10(np.sqrt(np.mean(np.abs(y) ** 2)) / 0.5 + 1e-9)
 
     assert all(abs(power(f)) < 0.1 for f in np.array([-0.4, -0.2, 0.0, 0.31, 0.4]) * out)

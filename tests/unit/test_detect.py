@@ -43,7 +43,7 @@ def test_envelope_is_the_modulation_however_strong_the_carrier():
     for strength in (0.9, 0.003):
         z = strength * (1 + 0.5 * np.sin(2 * np.pi * n / 48)) * np.exp(0.7j * n)
         y = np.empty(48_000, np.float32)
-        Envelope((6000, 2, 8), 0, Leveller(240, 48e3)).run(planar(z), y)
+        Envelope((6000, 2, 8), 0, 0, Leveller(240, 48e3)).run(planar(z), y)
         assert np.abs(y - 0.5 * np.sin(2 * np.pi * n / 48)).max() < 1e-3
 
 

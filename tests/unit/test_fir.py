@@ -51,9 +51,7 @@ def test_minimax_is_as_good_as_remez_and_beats_kaiser():
 )
 @pytest.mark.parametrize("kind", ["real", "interleaved", "planar"])
 def test_banded_equals_the_sum(down, up, taps, rows, kind, monkeypatch):
-    monkeypatch.setattr(
-        "sptools.dsp.fir.SMALL", 3 * rows * down * rows * up * 4
-    )  # several products, and a shorter last one
+    monkeypatch.setattr("sptools.dsp.fir.SMALL", 3 * rows * down * rows * up * 4)  # several products, and a shorter last one
     r = np.random.default_rng(taps)
     chunk = rows * down * 7
     h, x = r.normal(size=taps), r.normal(size=3 * chunk)

@@ -66,7 +66,9 @@ def test_a_field_never_hides_a_common_one(tmp_path):
     assert (line["time"], line["adsb_time"], line["adsb_level"]) == (ISO, 1, 2.0)
 
 
-def test_each_record_is_one_write_at_once():
+def test_lines_of_one_block_are_one_write():
+    """`prompt`: the loop flushes after each block of the input."""
+
     class Out:
         name, written = "x", []
 
@@ -75,7 +77,11 @@ def test_each_record_is_one_write_at_once():
 
     sink = jsonl.write(Out())
     sink.put(message())
-    assert len(Out.written) == 1 and Out.written[0].endswith(b"\n")
+    sink.put(message())
+    assert sink.prompt and not Out.written
+    sink.flush()
+    sink.flush()
+    assert len(Out.written) == 1 and Out.written[0].count(b"\n") == 2 and Out.written[0].endswith(b"\n")
 
 
 def test_rows_come_back(tmp_path):

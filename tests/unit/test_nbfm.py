@@ -43,9 +43,7 @@ def test_only_the_voice_band_is_heard():
     heard = {}
     for tone in (100, 180, 300, 1000, 3400, 4200, 6000):
         kernel.reset()
-        heard[tone] = 20 * np.log10(
-            level(run(kernel, encode(station(0.6, 250e3, 0, tone, 2.5e3), "cf32_le")), tone) / 0.5 + 1e-9
-        )
+        heard[tone] = 20 * np.log10(level(run(kernel, encode(station(0.6, 250e3, 0, tone, 2.5e3), "cf32_le")), tone) / 0.5 + 1e-9)
     assert abs(heard[1000]) < 0.1
     assert abs(heard[300]) < 0.1
     assert -0.7 < heard[3400] < 0.1  # the phase difference's own droop

@@ -163,6 +163,16 @@ def test_another_rate_builds_the_kernel_anew():
     assert sum(isinstance(o, Start) for o in out) == 2  # the output has another rate too
 
 
+def test_a_change_of_the_input_that_cannot_be_followed_is_bad_data_not_usage():
+    stage = make_stage(freq=100.2e6)
+    items = list(stream([(0, 1000), (1000, 1000)]))
+    items[2].freq = 300e6
+    for item in items[:2]:
+        list(stage.feed(item))
+    with pytest.raises(BadData, match=r"changed at sample 1000.*outside the captured band"):
+        list(stage.feed(items[2]))
+
+
 def test_audio_in_is_refused():
     stage = make_stage()
     with pytest.raises(BadData, match="takes IQ"):

@@ -25,6 +25,7 @@ from sptools.transports.file import Output
 power = np.full(4096, -100, np.float32); power[3000] = -20
 sink = text.write(Output(sys.argv[1]))
 sink.put(Spectrum(10**18, 0, 2e6, 100e6, 2e6, 1500.0, 10, "hann", "mean", power))
+sink.flush()
 """
 
 

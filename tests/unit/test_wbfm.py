@@ -122,6 +122,14 @@ def test_a_narrower_bandwidth_while_running_keeps_delay_and_count():
         kernel.set(deemphasis="off")
 
 
+@pytest.mark.parametrize("rate, bandwidth", [(2.4e6, 300e3), (2.4e6, 80e3), (240e3, 300e3), (1.8e6, 120e3)])
+def test_any_bandwidth_gives_the_right_count(rate, bandwidth):
+    x = encode(fm_station(0.2, rate, 0.0), "cu8")
+    y = run(wbfm(rate, "cu8", bandwidth=bandwidth), x)
+    assert len(y) == 9600
+    assert sinad(y[2400:], 48e3, 1e3) > 10
+
+
 def test_latency_bounds_what_is_held_back():
     kernel = wbfm(2.4e6, "cu8", latency=0.01)
     got = 0

@@ -46,5 +46,5 @@ def am(
     tuner = Tuner(rate, datatype, offset, half, half + width, p.downs, p.chunk)
     sound = min(half, 0.42 * audio)
     taps = kaiser_lowpass(p.rate * p.up, sound, min(1.5 * sound, audio - sound))
-    detector = Envelope(tuner.shape, tuner.bias, Leveller(p.hop // tuner.down, p.rate))
+    detector = Envelope(tuner.shape, tuner.bias, tuner.settle, Leveller(p.hop // tuner.down, p.rate))
     return AudioDemodulator(p, tuner, detector, taps, (len(taps) - 1) / 2, bandwidth, squelch)

@@ -11,9 +11,11 @@ from sptools.dsp.detect import Discriminator
 from sptools.dsp.fir import kaiser_lowpass
 from sptools.dsp.resample import plan
 from sptools.dsp.tuner import Tuner
+from sptools.errors import RateTooLow
 from sptools.units import Decibel, Hertz, Live, Rate, Seconds, Within
 
 DEVIATION_Hz = 75e3  # ITU-R BS.450-4 §1: full scale of the audio
+LEAST_Hz = 180e3  # below, the sampled band itself cuts the station
 STOP_dB = 55.0  # of the channel filter; with more of it the sound does not get better
 TIME_s = {"50us": 50e-6, "75us": 75e-6, "off": 0.0}
 
@@ -23,7 +25,7 @@ def wbfm(
     datatype: str,
     offset: float = 0.0,
     *,
-    bandwidth: Annotated[Live[Hertz], Within(50e3, 300e3)] = 200e3,
+    bandwidth: Annotated[Live[Hertz], Within(80e3, 300e3)] = 200e3,
     deemphasis: Literal["50us", "75us", "off"] = "50us",
     audio: Annotated[Rate, Within(8e3, 192e3)] = 48e3,
     squelch: Annotated[Live[Decibel], Within(0, 80)] | None = None,
@@ -47,7 +49,9 @@ def wbfm(
     """
     half = min(bandwidth / 2, 0.42 * rate)
     width = min(0.2 * bandwidth, rate / 2 - half)
-    lowest = min(0.9 * bandwidth, 180e3)
+    if rate < LEAST_Hz:
+        raise RateTooLow("wbfm", need=LEAST_Hz, have=rate)
+    lowest = min(rate, 200e3)  # a narrow filter leaves the deviation as it is: the phase must not turn by half a turn
     taps_s = 0.8e-3 + 5 * TIME_s[deemphasis]
     p = plan("wbfm", rate, audio, half, half + width, lowest, taps_s, latency, STOP_dB)
     tuner = Tuner(rate, datatype, offset, half, half + width, p.downs, p.chunk, stop=STOP_dB)

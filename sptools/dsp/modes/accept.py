@@ -19,11 +19,11 @@ import numpy as np
 
 from . import crc
 from .aircraft import Aircraft, Traffic
-from .slicer import DATA
 
 CLEAR = (11, 17, 18)
 PARITY = (0, 4, 5, 16, 20, 21)
 INTERROGATORS = 80
+ONES = np.ones(56, np.float32)  # sums whole numbers below 2^24, so exactly, whatever the order
 
 
 class Looks(NamedTuple):
@@ -34,20 +34,19 @@ class Looks(NamedTuple):
     level: np.ndarray
 
 
-def looks(window: np.ndarray, full: float) -> Looks:
-    """`window`: uint16 (n, SPAN) from the first pulse; `full`: height of a full-scale carrier.
+def looks(sums: np.ndarray, a: np.ndarray, b: np.ndarray, full: float) -> Looks:
+    """`sums`, `a`, `b`: see `slicer`, float32 (4, n) and uint16 (n, 112); `full`: height of a full-scale carrier.
 
     Silence in the preamble against its pulses (noise: 0.2 to 0.6, median 0.4), pulses of the first 56 bits against the
     preamble's (0.8; a message has 1.05 to 1.3), and the spread of the bits' energies (0.36; a message below 0.29).
     """
-    w = window[:, :DATA].astype(np.float32)
-    pulses = (w[:, 0] + w[:, 2] + w[:, 7] + w[:, 9]) / 4
-    silence = (w[:, 4] + w[:, 5] + w[:, 11] + w[:, 12] + w[:, 13] + w[:, 14]) / (6 * pulses)
-    a, b = window[:, DATA : DATA + 112 : 2], window[:, DATA + 1 : DATA + 112 : 2]
-    peaks = np.maximum(a, b).sum(axis=1, dtype=np.uint32) / (56 * pulses)
+    pulses = sums[0] / 4
+    silence = sums[1] / (6 * pulses)
+    a, b = a[:, :56], b[:, :56]
+    peaks = np.maximum(a, b).astype(np.float32) @ ONES / (56 * pulses)
     fair = (silence < 0.45) & (peaks > 0.8)
     both = (a + b).astype(np.float32)  # two heights fit in 16 bits
-    mean = np.maximum(both.sum(axis=1) / 56, 1)
+    mean = np.maximum(both @ ONES / 56, 1)
     spread = np.einsum("ij,ij->i", both, both) / 56 / (mean * mean) - 1
     good = fair & (silence < 0.3) & (spread < 0.32 * 0.32) & (peaks < 2)
     return Looks(fair, good, 20 * np.log10(pulses.astype(np.float64) / full))
@@ -84,26 +83,28 @@ def chances(formats: np.ndarray, remainders: np.ndarray, good: np.ndarray, repai
     return proved, maybe & ~proved
 
 
-# raw value, its bits, the aircraft, valid, fields that only the evidence knows. A plain tuple: one a message
-Belief = tuple[int, int, Aircraft, str, dict[str, int]]
-_NOTHING: dict[str, int] = {}
+# the aircraft, valid, the wrong bits, fields that only the evidence knows. A plain tuple: one a message
+Belief = tuple[Aircraft, str, tuple[int, ...], dict[str, int] | None]
 
 
-def judge(raw: bytes, df: int, remainder: int, time: float, traffic: Traffic) -> Belief | None:
-    """One reading that `chances` let through. `raw`: 14 bytes, first bit highest. Adds a proved address to `traffic`."""
-    bits = crc.LONG if df >= 16 else crc.SHORT
-    value = int.from_bytes(raw if df >= 16 else raw[:7], "big")
+def judge(df: int, remainder: int, icao: int, time: float, traffic: Traffic) -> Belief | None:
+    """One reading that `chances` let through. `icao`: bits 8 to 31. Adds a proved address to `traffic`."""
     if df not in CLEAR:
         craft = traffic.known(remainder, time)
-        return (value, bits, craft, "inferred", _NOTHING) if craft else None
-    icao = value >> bits - 32 & 0xFFFFFF
+        return (craft, "inferred", (), None) if craft else None
     if not remainder:
-        return (value, bits, traffic.heard(icao, time), "crc", _NOTHING) if icao else None
+        return (traffic.heard(icao, time), "crc", (), None) if icao else None
     if df == 11:
         craft = traffic.known(icao, time)
-        return (value, bits, craft, "inferred", {"interrogator": remainder}) if craft else None
+        return (craft, "inferred", (), {"interrogator": remainder}) if craft else None
     wrong = _PAIRS.get(remainder) or (crc.SINGLE[crc.LONG][remainder],)
+    craft = traffic.known(flipped(icao, wrong, 8, 24), time)
+    return (craft, "repaired", wrong, {"repaired_bits": len(wrong)}) if craft else None
+
+
+def flipped(value: int, wrong: tuple[int, ...], first: int, size: int) -> int:
+    """The bits `first` … `first + size` of a message, with those that are wrong (0: sent first) turned over."""
     for bit in wrong:
-        value ^= 1 << crc.LONG - 1 - bit
-    craft = traffic.known(value >> 80 & 0xFFFFFF, time)
-    return (value, bits, craft, "repaired", {"repaired_bits": len(wrong)}) if craft else None
+        if first <= bit < first + size:
+            value ^= 1 << first + size - 1 - bit
+    return value

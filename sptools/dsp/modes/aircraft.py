@@ -75,7 +75,7 @@ def locate(craft: Aircraft, fields: dict[str, Any], time: float, home: tuple[flo
     if place is not None:
         craft.fix, craft.fixed = place, time
         del fields["cpr_odd"], fields["cpr_latitude"], fields["cpr_longitude"]
-        fields["latitude"], fields["longitude"] = round(place[0], 6), round(place[1], 6)
+        fields["latitude"], fields["longitude"] = round(place[0] * 1e6) / 1e6, round(place[1] * 1e6) / 1e6
 
 
 def plausible(craft: Aircraft, place: tuple[float, float], time: float) -> bool:

@@ -2,7 +2,7 @@
 
 The generator is x^24 + x^23 + … + x^10 + x^3 + 1 (0x1FFF409). A remainder is linear in the bits, so that of a packed
 message is the exclusive or of one table entry a byte. Messages come here as 14 bytes with the *first* bit lowest in each
-byte, as the slicer packs them; a 56-bit message uses the first 7.
+byte, as the slicer packs them; of a 56-bit message the first 7 count.
 
 Source: ICAO Annex 10 volume IV §3.1.2.3.3.
 """
@@ -35,7 +35,9 @@ def byte_tables(bits: int) -> np.ndarray:
     return table
 
 
-TABLES = {LONG: byte_tables(LONG), SHORT: byte_tables(SHORT)}
+# by length (0: short, whose places from 7 on are of no account), place and value: uint32 (2 · 14 · 256,)
+TABLE = np.concatenate((byte_tables(SHORT), np.zeros((7, 256), np.uint32), byte_tables(LONG))).ravel()
+PLACES = np.arange(14)[:, None] << 8
 # The first five bits say the format, and thereby the length: a wrong one there is not repaired.
 SINGLE = {n: {r: i for i, r in enumerate(bit_remainders(n)) if i >= 5} for n in (LONG, SHORT)}
 
@@ -46,10 +48,11 @@ def pairs() -> dict[int, tuple[int, int]]:
     return {rows[i] ^ rows[k]: (i, k) for i in range(5, LONG) for k in range(i + 1, LONG)}
 
 
-def remainders(packed: np.ndarray, bits: int) -> np.ndarray:
-    """`packed`: uint8 (n, ≥ bits/8), first bit lowest. Returns uint32 (n,): 0 for an intact message."""
-    table = TABLES[bits]
-    total = table[0].take(packed[:, 0])
-    for place in range(1, bits // 8):
-        total ^= table[place].take(packed[:, place])
-    return total
+def remainders(packed: np.ndarray, long: np.ndarray) -> np.ndarray:
+    """`packed`: uint8 (n, 14), first bit lowest; `long`: which have 112 bits, bool (n,). Returns uint32 (n,): 0 is intact.
+
+    All places are looked up at once: for a few hundred messages a fifth of the time that place by place takes.
+    """
+    index = PLACES + packed.T
+    index += np.where(long, 14 << 8, 0)
+    return np.bitwise_xor.reduce(TABLE.take(index), axis=0)

@@ -1,4 +1,5 @@
-"""The bits of one message → fields. `raw` is the message as an integer, first bit highest; `icao` is known by now.
+"""The bits of one message → fields. They come as two integers, first bit highest: `head`, the first 56 bits, and `me`,
+the 56 that stand between address and parity of a long message. `icao` is known by now.
 
     DF 0, 16  5 DF · 1 vertical status · 13 · 13 altitude · … · 24 address parity
     DF 4, 20  5 DF · 3 flight status · 11 · 13 altitude · [56 MB] · 24 address parity        DF 5, 21 identity instead
@@ -17,34 +18,33 @@ from .altitude import altitude13, squawk
 
 # DF18: control 3 is coarse, 4 management, 7 reserved: their 56 bits are not an ADS-B message's
 ADSB_CONTROLS = (0, 1, 2, 5, 6)
-MASK_56 = (1 << 56) - 1
 
 
-def decode(df: int, raw: int, icao: str) -> dict[str, Any]:
-    """Fields of a message whose parity was believed. Pure: a position needs `aircraft`."""
+def decode(df: int, head: int, me: int, icao: str) -> dict[str, Any]:
+    """Fields of a message whose parity was believed; `me` of a short one is not read. Pure: a position needs `aircraft`."""
     fields: dict[str, Any] = {"icao": icao, "df": df if df < 24 else 24}
     if df == 17:
-        fields["capability"] = raw >> 104 & 7
-        squitter.decode(raw >> 24 & MASK_56, fields)
+        fields["capability"] = head >> 48 & 7
+        squitter.decode(me, fields)
     elif df == 11:
-        fields["capability"] = capability = raw >> 48 & 7
+        fields["capability"] = capability = head >> 48 & 7
         if capability in (4, 5):
             fields["on_ground"] = capability == 4
     elif df == 18:
-        fields["control"] = control = raw >> 104 & 7
+        fields["control"] = control = head >> 48 & 7
         if control in ADSB_CONTROLS:
-            squitter.decode(raw >> 24 & MASK_56, fields)
+            squitter.decode(me, fields)
     elif df < 24:
-        surveillance(df, raw if df < 16 else raw >> 56, fields)
-        if df in (20, 21) and raw >> 72 & 0xFF == 0x20:  # BDS 2,0: the register names itself
-            name = squitter.callsign(raw >> 24 & 0xFFFFFFFFFFFF)
+        surveillance(df, head, fields)
+        if df in (20, 21) and me >> 48 == 0x20:  # BDS 2,0: the register names itself
+            name = squitter.callsign(me & 0xFFFFFFFFFFFF)
             if name and "#" not in name:
                 fields["callsign"] = name
     return fields
 
 
 def surveillance(df: int, head: int, fields: dict[str, Any]) -> None:
-    """`head`: 56 bits of which the first 32 are read."""
+    """DF 0, 4, 5, 16, 20, 21. The first 32 bits are read."""
     code = head >> 24 & 0x1FFF
     if df in (0, 16):
         fields["on_ground"] = bool(head >> 50 & 1)

@@ -9,6 +9,7 @@ State: input short of a chunk; the last heights; the end of the last message; th
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from fractions import Fraction
 from typing import Any
 
@@ -17,25 +18,24 @@ import numpy as np
 from sptools.dsp.kernel import Hit, Output
 
 from . import crc, slicer
-from .accept import chances, judge, looks, proves
+from .accept import chances, flipped, judge, looks, proves
 from .aircraft import Traffic, locate
 from .magnitude import FULL, RATE, check, front
 from .message import decode
 from .preamble import Preamble
+from .slicer import BEFORE
 
 PROTOCOL = "mode-s"
-BEFORE = 1  # the sample ahead of the first pulse shows an early leak
 WAIT = slicer.SPAN  # heights that must follow a place before it is judged
+SHORT_SPAN = slicer.DATA + 2 * crc.SHORT
+# one candidate: place, format, remainder, level in dBFS, hexadecimal text; bits 8–31, 0–55 and 32–87 as integers
+Reading = tuple[int, int, int, float, str, int, int, int]
 
 
 def parity(packed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Formats, uint8 (n,), and remainders at the length that each format has, uint32 (n,). `packed`: uint8 (n, 14)."""
     formats = slicer.FLIP[packed[:, 0]] >> 3
-    long = formats >= 16
-    remainders = np.empty(len(packed), np.uint32)
-    remainders[long] = crc.remainders(packed[long], crc.LONG)
-    remainders[~long] = crc.remainders(packed[~long], crc.SHORT)
-    return formats, remainders
+    return formats, crc.remainders(packed, formats >= 16)
 
 
 class Receiver:
@@ -55,6 +55,7 @@ class Receiver:
         self._rest = np.empty(2 * self._chunk, self._dtype)
         self._silence = 127 if datatype == "cu8" else 0
         self._heights = np.empty(BEFORE + WAIT + int(self._chunk * self._front.ratio), np.uint16)
+        self._windows = np.lib.stride_tricks.sliding_window_view(self._heights, BEFORE + slicer.SPAN)
         self._preamble = Preamble()
         self._settings: dict[str, Any] = {"repair": True, "aggressive": False, "latitude": None, "longitude": None}
         self.set(**settings)
@@ -117,23 +118,25 @@ class Receiver:
         self._front.heights(x, m[kept:])
         count = len(m) - kept
         places = self._preamble.find(m[BEFORE:], count)
-        hits = self._judge(m, places, self._first, real) if len(places) else []
+        hits = self._judge(places, self._first, real) if len(places) else []
         self._first += count
         self._traffic.expire(self._first / RATE)
         return hits
 
-    def _judge(self, m: np.ndarray, places: np.ndarray, first: int, last: int | None) -> list[Hit]:
-        """`places`: indices of first pulses, behind BEFORE in `m`; the first of them would be height `first` of the stream."""
-        window = np.lib.stride_tricks.sliding_window_view(m, BEFORE + slicer.SPAN)[places]
-        before, window = window[:, 0], window[:, BEFORE:]
-        seen = looks(window, FULL)
+    def _judge(self, places: np.ndarray, first: int, last: int | None) -> list[Hit]:
+        """`places`: first pulses, indices behind BEFORE in the heights, of which the first is number `first` of the stream."""
+        window = self._windows[places]
+        sums = slicer.sums(window)
+        a, b = slicer.halves(window)
+        seen = looks(sums, a, b, FULL)
         rows = np.flatnonzero(seen.fair)
-        plain = slicer.plain(window[rows])
+        plain = slicer.plain(a, b)[rows]
         formats, remainders = parity(plain)
         doubt = np.flatnonzero(~proves(formats, remainders))  # these are read a second time
-        other = slicer.equalised(window[rows[doubt]], before[rows[doubt]])
+        again = rows[doubt]
+        other = slicer.equalised(sums[:, again], a[again], b[again])
         packed = np.concatenate((plain, other))
-        row = np.concatenate((rows, rows[doubt]))
+        row = np.concatenate((rows, again))
         formats, remainders = (np.concatenate(both) for both in zip((formats, remainders), parity(other), strict=True))
         proved, maybe = chances(formats, remainders, seen.good[row], self._repair)
         settled = np.zeros(len(places), np.bool_)
@@ -143,39 +146,42 @@ class Receiver:
         chosen = chosen[np.argsort(row[chosen], kind="stable")]  # in order of time, the plain reading first
         row = row[chosen]
         return self._believe(
-            (places[row] + first).tolist(),
-            formats[chosen].tolist(),
-            remainders[chosen].tolist(),
-            seen.level[row].tolist(),
-            slicer.FLIP[packed[chosen]].tobytes(),
+            zip(
+                (places[row] + first).tolist(),
+                formats[chosen].tolist(),
+                remainders[chosen].tolist(),
+                seen.level[row].tolist(),
+                *slicer.numbers(packed[chosen]),
+                strict=True,
+            ),
             last,
         )
 
-    def _believe(
-        self, at: list[int], formats: list[int], remainders: list[int], levels: list[float], raws: bytes, last: int | None
-    ) -> list[Hit]:
-        """In order of time. `raws`: 14 bytes each. `last`: heights from there on are none of ours (flush)."""
+    def _believe(self, readings: Iterable[Reading], last: int | None) -> list[Hit]:
+        """In order of time. `last`: heights from there on are none of ours (flush)."""
         hits: list[Hit] = []
-        texts = raws.hex().upper()
-        for i, (place, df, remainder, level) in enumerate(zip(at, formats, remainders, levels, strict=True)):
+        for place, df, remainder, level, text, icao, head, me in readings:
             if place < self._end:
                 continue
             time = place / RATE
-            belief = judge(raws[14 * i : 14 * i + 14], df, remainder, time, self._traffic)
+            belief = judge(df, remainder, icao, time, self._traffic)
             if belief is None:
                 continue
-            value, bits, craft, valid, extra = belief
-            end = place + slicer.DATA + 2 * bits
+            craft, valid, wrong, extra = belief
+            end = place + (slicer.SPAN if df >= 16 else SHORT_SPAN)
             if last is not None and end > last:
                 continue
             self._end = end
-            fields = decode(df, value, craft.icao)
+            if wrong:
+                text = f"{flipped(int(text, 16), wrong, 0, 112):028X}"
+                head, me = flipped(head, wrong, 0, 56), flipped(me, wrong, 32, 56)
+            fields = decode(df, head, me, craft.icao)
             if extra:
                 fields.update(extra)
             if "cpr_odd" in fields:
                 locate(craft, fields, time, self._home)
-            raw = f"{value:028X}" if valid == "repaired" else texts[28 * i : 28 * i + bits // 4]
-            hits.append(Hit(place if self._same else self._sample(place), level, PROTOCOL, raw, valid, fields))
+            sample = place if self._same else self._sample(place)
+            hits.append(Hit(sample, level, PROTOCOL, text if df >= 16 else text[:14], valid, fields))
         return hits
 
     def _sample(self, place: int) -> int:

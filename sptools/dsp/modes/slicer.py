@@ -15,10 +15,17 @@ from __future__ import annotations
 
 import numpy as np
 
+BEFORE = 1  # the sample ahead of the first pulse shows an early leak
 DATA = 16  # samples from the first pulse to the first half bit
 HALVES = 224
 SPAN = DATA + HALVES
 BITS = 112
+
+# What is asked of the preamble, a column each: pulses, silence, leaks when early, when late. A product with whole numbers
+# below 2^24 is exact in float32, whatever the order, and spares 30 operations on columns.
+SUMS = np.zeros((BEFORE + DATA, 4), np.float32)
+for _column, _weight, _at in ((0, 1, (0, 2, 7, 9)), (1, 1, (4, 5, 11, 12, 13, 14)), (2, 2, (-1, 6)), (3, 2, (3, 10))):
+    SUMS[[BEFORE + at for at in _at], _column] = _weight
 
 _U1 = np.uint64(1)
 _TOP = np.uint64(63)
@@ -31,29 +38,47 @@ def pack(flags: np.ndarray) -> np.ndarray:
     return np.packbits(flags, axis=1, bitorder="little")
 
 
-def plain(window: np.ndarray) -> np.ndarray:
-    """`window`: uint16 (n, SPAN), from the first pulse. Returns packed bits, uint8 (n, 14)."""
-    return pack(window[:, DATA::2] > window[:, DATA + 1 :: 2])
+def sums(window: np.ndarray) -> np.ndarray:
+    """`window`: uint16 (n, BEFORE + SPAN), from the sample before the first pulse. Returns pulses, silence, early and late
+    leak, float32 (4, n)."""
+    return (window[:, : BEFORE + DATA].astype(np.float32) @ SUMS).T
 
 
-def leaks(window: np.ndarray, before: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The share e as float32 (n,), and whether it leaks ahead, bool (n,). `before`: the sample before each window."""
-    w = window[:, :11].astype(np.float32)
-    pulses = w[:, 0] + w[:, 2] + w[:, 7] + w[:, 9]
-    early = 2 * (before.astype(np.float32) + w[:, 6])
-    late = 2 * (w[:, 3] + w[:, 10])
+def halves(window: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """`window`: as in `sums`. Returns the first and the second half of each bit, uint16 (n, 112).
+
+    Each in one piece: whatever compares or adds them later takes a fifth of the time.
+    """
+    first = BEFORE + DATA
+    return np.ascontiguousarray(window[:, first::2]), np.ascontiguousarray(window[:, first + 1 :: 2])
+
+
+def plain(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """`a`, `b`: the halves, uint16 (n, 112). Returns packed bits, uint8 (n, 14)."""
+    return pack(a > b)
+
+
+def numbers(packed: np.ndarray) -> tuple[list[str], list[int], list[int], list[int]]:
+    """What the decoder wants of each message: hexadecimal text; bits 8–31 (address), 0–55 and 32–87 (ME) as integers.
+
+    `packed`: uint8 (n, 14). Made for all messages of a chunk at once: half the time of one integer of 112 bits each.
+    """
+    raw = FLIP[packed]
+    text = raw.tobytes().hex().upper()
+    wide = np.zeros((2, len(raw), 8), np.uint8)
+    wide[0, :, 1:], wide[1, :, 1:] = raw[:, :7], raw[:, 4:11]
+    head, me = wide.view(">u8")[..., 0]
+    address = head >> np.uint64(24) & np.uint64(0xFFFFFF)
+    return [text[at : at + 28] for at in range(0, len(text), 28)], address.tolist(), head.tolist(), me.tolist()
+
+
+def equalised(sums: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """As `plain`, with the leak undone. `sums`: float32 (4, n), see there."""
+    pulses, _, early, late = sums
     most = np.maximum(early, late)
-    return most / (most + pulses), early > late
-
-
-def equalised(window: np.ndarray, before: np.ndarray) -> np.ndarray:
-    """As `plain`, with the leak undone. `before`: uint16 (n,), the sample before the first pulse."""
-    if not len(window):
-        return np.empty((0, BITS // 8), np.uint8)
-    share, ahead = leaks(window, before)
-    halves = window[:, DATA:].astype(np.float32)
-    halves[ahead] = halves[ahead, ::-1]
-    a, b = halves[:, 0::2], halves[:, 1::2]
+    share, ahead = most / (most + pulses), early > late
+    a, b = a.astype(np.float32), b.astype(np.float32)
+    a[ahead], b[ahead] = b[ahead, ::-1], a[ahead, ::-1]
     less, more = (1 - share)[:, None], (1 + share)[:, None]
     one, like = a * less > b, a * more > b  # where both hold, `like` is of no account
     one[:, 0] = like[:, 0]  # silence stands before the first bit
@@ -64,7 +89,7 @@ def equalised(window: np.ndarray, before: np.ndarray) -> np.ndarray:
 
 def carries(one: np.ndarray, like: np.ndarray) -> np.ndarray:
     """Bit i is `one` i, or (`like` i and bit i−1). Packed, uint8 (n, 14) each, first bit lowest."""
-    x, y = (np.zeros((len(one), 16), np.uint8) for _ in range(2))
+    x, y = np.zeros((2, len(one), 16), np.uint8)
     x[:, :14], y[:, :14] = one | like, one
     x, y = x.view("<u8"), y.view("<u8")
     total = x + y

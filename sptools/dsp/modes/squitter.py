@@ -96,8 +96,8 @@ def velocity(tc: int, me: int, fields: Fields) -> None:
         if east and north:
             x = (1 - east if me >> 42 & 1 else east - 1) * step
             y = (1 - north if me >> 31 & 1 else north - 1) * step
-            fields["ground_speed_kt"] = round(hypot(x, y), 2)
-            fields["track_deg"] = round(atan2(x, y) * (180 / pi) % 360.0, 2) % 360.0
+            fields["ground_speed_kt"] = round(hypot(x, y) * 100) / 100  # a third of the time of round(…, 2)
+            fields["track_deg"] = round(atan2(x, y) * (18000 / pi)) % 36000 / 100
     elif subtype in (3, 4):
         if me >> 42 & 1:
             fields["heading_deg"] = (me >> 32 & 1023) * 0.3515625

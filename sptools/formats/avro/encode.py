@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from struct import pack
+from itertools import chain
+from struct import Struct, pack
+
+import numpy as np
 
 from sptools import record
 from sptools.formats.avro import varint
@@ -11,6 +14,9 @@ from sptools.formats.avro import varint
 long = varint.encode
 CLOCK = {name: long(i) for i, name in enumerate(record.CLOCKS)}
 VALID = {name: long(i) for i, name in enumerate(record.VALID)}
+LONG = 1024  # bytes of a message; with 16,384 entries at most 16 MiB are kept
+_SEVENS = np.arange(0, 64, 7, dtype=np.uint64)
+_FREQ_LEVEL, _DOUBLE = Struct("<df").pack, Struct("<d").pack
 
 
 class Samples:
@@ -38,29 +44,73 @@ def spectrum(r: record.Spectrum, size: int) -> bytes:
     ))  # fmt: skip
 
 
+class Messages:
+    """Messages that wait to be written together. `size`: about how many bytes they will be, `count`: how many they are.
+
+    Names and most values come again and again: they are encoded once (3.5 times as fast). Times and sample numbers are
+    encoded all together (twice as fast).
+    """
+
+    def __init__(self) -> None:
+        self.size = self.count = 0
+        self._times: list[int] = []
+        self._samples: list[int] = []
+        self._between: list[bytes] = []  # time and sample
+        self._after: list[bytes] = []
+
+    def add(self, r: record.Message) -> None:
+        fields = r.fields
+        parts = [_FREQ_LEVEL(r.freq, r.level), known(r.protocol), string(r.raw), VALID[r.valid]]
+        if fields:
+            parts.append(short(len(fields)))
+            for key, value in fields.items():
+                if type(value) is float:  # seldom the same twice
+                    parts += (double(key), _DOUBLE(value))
+                else:
+                    parts.append(entry(key, value))
+        parts.append(b"\0")
+        after = b"".join(parts)
+        if len(after) > LONG:
+            forget()
+        self._times.append(r.time)
+        self._samples.append(r.sample)
+        self._between.append(short(r.time_error) + CLOCK[r.clock])
+        self._after.append(after)
+        self.size += len(after) + 20
+        self.count += 1
+
+    def body(self) -> bytes:
+        """The data, one after the other."""
+        columns = zip(moments(self._times), self._between, moments(self._samples), self._after, strict=True)
+        return b"".join(chain.from_iterable(columns))
+
+
 def message(r: record.Message) -> bytes:
-    """The whole datum. Names and most values come again and again: they are encoded once (3.5 times as fast)."""
-    parts = [
-        moment(r.time), long(r.time_error), CLOCK[r.clock], moment(r.sample), pack("<df", r.freq, r.level),
-        known(r.protocol), string(r.raw), VALID[r.valid],
-    ]  # fmt: skip
-    if r.fields:
-        parts.append(long(len(r.fields)))
-        for key, value in r.fields.items():
-            if type(value) is float:  # seldom the same twice
-                parts += (known(key), b"\4", pack("<d", value))
-            else:
-                parts.append(entry(key, value))
-    parts.append(b"\0")
-    return b"".join(parts)
+    """One datum."""
+    one = Messages()
+    one.add(r)
+    return one.body()
+
+
+def forget() -> None:
+    """After a long message, which may be hostile: its texts must not stay in memory."""
+    for cached in (known, double, entry):
+        cached.cache_clear()
 
 
 def string(text: str) -> bytes:
     data = text.encode()
-    return long(len(data)) + data
+    return short(len(data)) + data
 
 
+short = lru_cache(4096)(long)  # of values that come again
 known = lru_cache(4096)(string)
+
+
+@lru_cache(4096)
+def double(key: str) -> bytes:
+    """What stands before a double in the map."""
+    return string(key) + b"\4"
 
 
 @lru_cache(16384, typed=True)
@@ -71,24 +121,15 @@ def entry(key: str, value: bool | int | float | str) -> bytes:
     if isinstance(value, int):
         return string(key) + b"\2" + long(value)
     if isinstance(value, float):
-        return string(key) + b"\4" + pack("<d", value)
+        return double(key) + _DOUBLE(value)
     return string(key) + b"\6" + string(str(value))
 
 
-def moment(value: int) -> bytes:
-    """A long that grows slowly: its high bytes are those of the one before."""
-    z = (value << 1) ^ (value >> 63)
-    if z < 1 << 28:
-        return long(value)
-    return bytes((z & 0x7F | 0x80, z >> 7 & 0x7F | 0x80, z >> 14 & 0x7F | 0x80, z >> 21 & 0x7F | 0x80)) + high(z >> 28)
-
-
-@lru_cache(64)
-def high(z: int) -> bytes:
-    """The bytes of an unsigned varint."""
-    out = bytearray()
-    while z > 0x7F:
-        out.append(z & 0x7F | 0x80)
-        z >>= 7
-    out.append(z)
-    return bytes(out)
+def moments(values: list[int]) -> list[bytes]:
+    """As `varint.encode` for each of many int64."""
+    v = np.array(values, np.int64)
+    z = ((v << 1) ^ (v >> 63)).view(np.uint64)[:, None]
+    rest = z >> _SEVENS
+    more = rest > 0x7F
+    data = (rest.astype(np.uint8) & 0x7F | more.astype(np.uint8) << 7).tobytes()
+    return [data[at : at + 1 + n] for at, n in zip(range(0, 10 * len(v), 10), more.sum(axis=1).tolist(), strict=True)]

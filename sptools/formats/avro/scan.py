@@ -94,13 +94,14 @@ def scan(source: Source) -> Iterator[Event]:
     """Headers, blocks, and damage in the order of the stream.
 
     A block's payload is a view that stays valid while it is held. Raises NoInput where there is nothing at all, BadData
-    where the first 2 MiB hold no container.
+    where it neither begins like a container nor holds one in its first 2 MiB.
     """
     window = Window(source)
     if not window.need(1):
         raise errors.NoInput(f"{source.name}: nothing came, not even a header: did the program before it start?")
     header: Header | None = None
     frames: Frames | None = None
+    avro = window.need(len(MAGIC)) and window.buf.startswith(MAGIC, window.pos)  # else we give up after 2 MiB of it
     marker = b""
     bad: tuple[int, str] | None = None  # offset and reason of the damage that is being skipped
     lost = seen = false = 0
@@ -139,7 +140,7 @@ def scan(source: Source) -> Iterator[Event]:
                 if window.offset == offset:
                     false += window.buf.startswith(MAGIC, window.pos, window.end)
                     window.pos += 1 if false < PATIENCE else min(window.have, limits.PIECE)
-                _find(window, marker, 0 if seen else limits.HEADER, source.name)
+                _find(window, marker, 0 if seen or avro else limits.HEADER, source.name)
                 continue
         seen += 1
         if bad:
@@ -157,7 +158,7 @@ def scan(source: Source) -> Iterator[Event]:
             return
         del event
     if bad:
-        if not seen:
+        if not seen and not avro:
             raise _not_avro(source.name)
         yield Damage(bad[0], window.offset - bad[0], lost, bad[1])
 

@@ -45,6 +45,7 @@ class Sink:
         self._schema: Any = None
         self._samples = encode.Samples()
         self._rows: Any = None  # rows → body, made when the first row comes
+        self._messages = encode.Messages()
         self._gathered = bytearray()
         self._count = 0
 
@@ -60,7 +61,9 @@ class Sink:
             size = record.nbytes(data)
             self._block(self._samples.head(item, size), data, size)
         elif isinstance(item, record.Message):
-            self._gather(encode.message(item), 1)
+            self._messages.add(item)
+            if self._messages.size >= limits.GATHER:
+                self.flush()
         elif isinstance(item, record.Rows):
             self._put_rows(item)
         elif isinstance(item, record.Spectrum):
@@ -71,6 +74,9 @@ class Sink:
 
     def flush(self) -> None:
         """Writes the rows that were gathered."""
+        if self._messages.count:
+            messages, self._messages = self._messages, encode.Messages()
+            self._gather(messages.body(), messages.count)
         if not self._count:
             return
         body, count = self._gathered, self._count
@@ -122,7 +128,7 @@ class Sink:
 
     def _block(self, head: bytes, data: Any, size: int, rows: int = 0) -> None:
         """One record, one block."""
-        if self._count:
+        if self._count or self._messages.count:
             self.flush()
         if self._codec == "null":
             total = len(head) + size
