@@ -22,6 +22,7 @@ class Connection:
 
     def __init__(self, caller: Any):
         self.caller, self.name = caller, caller.name
+        self.source: Any = None
         self.start: Start | None = None
         self.number = 0
 
@@ -87,12 +88,16 @@ class Merged:
             threading.Thread(target=self._take, args=(connection,), name=caller.name, daemon=True).start()
             if self.listener.once:
                 return
+        with self.lock:
+            for connection in self.open:
+                if connection.source:
+                    connection.source.stop()
         self._end()
 
     def _take(self, connection: Connection) -> None:
         problem: SpError | None = None
         try:
-            source = connection.caller.meet()
+            source = connection.source = connection.caller.meet()
             try:
                 for item in self.read(source):
                     self.items.put((connection, item))

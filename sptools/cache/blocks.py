@@ -64,6 +64,8 @@ def blocks(part: Part, damage: Faults) -> Iterator[Item]:
 
 
 def _unindexed(path: str, damage: Faults) -> Iterator[Item]:
+    if not os.path.exists(path):
+        raise FileNotFoundError(path)
     source = Input(path)
     try:
         yield from read_containers(source, damage)

@@ -62,16 +62,25 @@ class Channel:
         self._seen = start.first
 
     def append(
-        self, body: Body, count: int, first_time: int = 0, arrival: int = 0, lost: int = 0, *, last_arrival: int | None = None
+        self,
+        body: Body,
+        count: int,
+        first_time: int = 0,
+        arrival: int = 0,
+        lost: int = 0,
+        *,
+        last_arrival: int | None = None,
+        frames: int = 1,
     ) -> None:
         """A block of `count` records, whose encoding is `body`: bytes, or several buffers of bytes.
 
         `first_time`: of the first record, ns UTC, 0 if it has none. `arrival` (and `last_arrival`) when its first and
-        last frame came. `lost`: frames of this channel lost just before it.
+        last frame came. `lost`: frames of this channel lost just before it. `frames`: how many it is made of; so
+        many more are lost where it cannot be written.
         """
         if self._rows:
             self.flush()
-        self._append(body, count, first_time, arrival, lost, arrival if last_arrival is None else last_arrival)
+        self._append(body, count, first_time, arrival, lost, arrival if last_arrival is None else last_arrival, frames)
 
     def put(self, item: record.Item, arrival: int | None = None) -> None:
         """A record or a header. Small records wait for company, until `flush`, `tick` or 64 KiB."""
@@ -113,7 +122,7 @@ class Channel:
         self._finish()
 
     # ------------------------------------------------------------ blocks
-    def _append(self, body: Body, count: int, first_time: int, arrival: int, lost: int, last: int) -> None:
+    def _append(self, body: Body, count: int, first_time: int, arrival: int, lost: int, last: int, frames: int = 1) -> None:
         buffers: list[Any] = [body] if isinstance(body, (bytes, bytearray, memoryview)) else list(body)
         if self.codec != "null" or len(buffers) > IOV:
             buffers = [codecs.compress(self.codec, _bounded(b"".join(buffers), self.codec))]
@@ -137,7 +146,7 @@ class Channel:
         except errors.SpError:
             self._file = None
             # this block is lost, and what was lost before it is still to be told
-            self._lost = before + (not self._numbered)
+            self._lost = 0 if self._numbered else before + frames
             self.number = number
             raise
         self._lost = 0

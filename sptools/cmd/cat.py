@@ -17,13 +17,17 @@ def cat(
 ) -> None:
     """Copies streams: from any endpoints, one after the other, to any endpoint or format.
 
+    A cache, as sp-relay fills it, is an endpoint too: sp-cat cache/ reads it, or with --since, --until, --last and --channel
+    only the blocks that hold what is asked for.
+
     What a stream is, --info says; what it lost, --gaps lists; whether its bytes are sound, --check tells. With -j these
     reports are JSON lines.
 
     Settings:
         info: say of each channel what it holds: records, rate, frequency, time range, losses
         gaps: list the losses, one a line: channel, sample, time, how much
-        check: read every block of a container and report damage by place; exit 65 if there is any
+        check: read every block of a container, or of a cache against its checksums, and report damage by place; exit 65 if
+            there is any
     Examples:
         sp-capture sim:fm,pace=0 --duration 1s -o fm.avro && sp-cat fm.avro --info
         sp-capture sim:fm,pace=0,lose=2 --duration 1s | sp-cat --gaps

@@ -28,7 +28,7 @@ def spooled(target: str, folder: str, limit: int, when_full: str, *, fail_fast: 
     if endpoint.format not in (None, "avro"):
         raise Usage(f"{target}: a spool keeps Avro blocks; {endpoint.format} has none: leave the format out")
     ways = registry.describe("formats", "avro", "write"), registry.describe("transports", scheme, "dial")
-    keys, places = url.split_keys(endpoint, *ways)
+    keys, places = url.split_keys(endpoint, f"avro over {scheme}", *ways)
     peer = transport.dial(endpoint.place, **places)
     store = Spool(folder, limit, when_full)
     try:

@@ -62,8 +62,6 @@ class Spool:
     def block(self, number: int, rows: int, *buffers: Any) -> None:
         """Appends one block. Waits where the spool is full and `block` was asked for."""
         assert self._make is not None
-        if self.problem:
-            raise self.problem
         size = sum(b.nbytes if hasattr(b, "nbytes") else len(b) for b in buffers)
         need = self._header + size
         if need > self.limit:
@@ -81,6 +79,8 @@ class Spool:
         header = b"" if self._headed else self._make(number, self._lost)
         self._append(last, [header, *buffers])
         self._headed, self._lost = True, 0
+        if self.problem:  # after the block is safe
+            raise self.problem
 
     def write(self, *buffers: Any) -> None:
         raise errors.Usage(f"{self.name} holds Avro only: a spool is for endpoints without another format")

@@ -29,10 +29,10 @@ FLOOR = {name: floor for floor, names in FLOORS.items() for name in names.split(
 DOORS = {
     "typer": "cli.py", "fastavro": "formats/avro/", "h5py": "formats/hdf5.py", "rtlsdr": "drivers/rtlsdr.py",
     "scipy": "dsp/", "tqdm": "progress.py", "zstandard": "codecs.py", "zlib": "codecs.py", "isal": "codecs.py",
-    "bz2": "codecs.py", "lzma": "codecs.py",
+    "bz2": "codecs.py", "lzma": "codecs.py", "nats": "transports/_natslink.py",
 }  # fmt: skip
 EVERYWHERE = {"numpy"}
-HEAVY = ("numpy", "scipy", "h5py", "fastavro", "rtlsdr", "fastapi", "pydantic", "typer", "zstandard", "tqdm")
+HEAVY = ("numpy", "scipy", "h5py", "fastavro", "rtlsdr", "fastapi", "pydantic", "typer", "zstandard", "tqdm", "nats")
 FILES = sorted(path for path in HOME.rglob("*.py"))
 
 

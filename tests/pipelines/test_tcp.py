@@ -188,11 +188,11 @@ def test_two_readers_one_of_them_stopped(place, tmp_path):
 
 def test_a_slow_reader_of_rows_is_told_how_many_it_lost(tmp_path):
     port = free_port()
-    line = (
-        "python3 -c 'import time\nfor n in range(9000):\n print(\"{\\\"n\\\": %d, \\\"pad\\\": \\\"%s\\\"}\" % (n, \"x\" * 5000), "
-        "flush=True)\n time.sleep(.0005)' | "
+    (tmp_path / "rows.py").write_text(
+        "import time\nfor n in range(9000):\n"
+        " print('{\"n\": %d, \"pad\": \"%s\"}' % (n, 'x' * 5000), flush=True)\n time.sleep(.0005)\n"
     )
-    with running("bash", "-c", f"{line} sp-cat jsonl:- -v -o tcp://:{port},queue=100kB") as source:
+    with running("bash", "-c", f"python3 rows.py | sp-cat jsonl:- -v -o tcp://:{port},queue=100kB", cwd=tmp_path) as source:
         until(source, "listening on")
         peer = socket.create_connection(("127.0.0.1", port))
         peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)

@@ -12,11 +12,11 @@ NOW = 1_800_000_000
 SECOND = 10**9
 
 
-def make(cache, ages, channel="n/rig", size=2000):
-    """Closed segments of about `size` bytes, last written so many seconds before NOW."""
+def make(cache, ages, channel="n/rig"):
+    """Closed segments of one block, last written so many seconds before NOW."""
     writer = Channel(str(cache), rows_start(channel), rotate_size=1)
     for k, _ in enumerate(ages):
-        writer.append(body(0) + bytes(0), 10, (NOW + k) * SECOND)
+        writer.append(body(0), 10, (NOW + k) * SECOND)
     writer.close()
     for path, age in zip(writer.closed, ages, strict=True):
         os.utime(path, (NOW - age, NOW - age))
@@ -49,15 +49,15 @@ def test_quota_takes_the_oldest_over_channels(tmp_path):
 
 def test_min_free(tmp_path, monkeypatch):
     paths = make(tmp_path, [40, 30, 20, 10])
-    size = keep.holdings(str(tmp_path))[0].size
+    sizes = [h.size for h in keep.holdings(str(tmp_path))]
     monkeypatch.setattr(keep, "_free", lambda folder: 1000)
     assert sweep(Keeper(str(tmp_path), min_free=1000)) == []
-    assert sweep(Keeper(str(tmp_path), min_free=1000 + size + 1)) == paths[:2]
+    assert sweep(Keeper(str(tmp_path), min_free=1000 + sizes[0] + 1)) == paths[:2]
 
 
 def test_rules_of_channels(tmp_path):
     a, b, c = (make(tmp_path, [100, 50, 20], f"n/{name}") for name in "abc")
-    size = keep.holdings(str(tmp_path))[0].size
+    size = max(h.size for h in keep.holdings(str(tmp_path)))  # compressed headers differ by some bytes
     rules = {"n/a": Rules(age=1000), "n/b": Rules(quota=size)}
     gone = sweep(Keeper(str(tmp_path), age=60, channels=rules))
     assert set(gone) == {c[0], b[0], b[1]} and set(left(tmp_path)) == {*a, b[2], c[1], c[2]}

@@ -2,6 +2,7 @@
 
 import os
 import random
+import sys
 import time
 
 import pytest
@@ -201,14 +202,14 @@ def test_a_failed_write_ends_its_segment_and_the_next_one_tells(tmp_path, monkey
 
     monkeypatch.setattr(os, "writev", full)
     with pytest.raises(errors.IOFailure, match=r"No space left.*3 whole blocks"):
-        fill_rows(channel, [3], {3: 5})
+        channel.append(body(3), 10, row(30)["time"], 0, 5, frames=4)
     monkeypatch.setattr(os, "writev", real)
     fill_rows(channel, [4, 5])
     channel.close()
     assert len(calls) == 1 and [s.open for s in layout.segments(str(tmp_path))] == [True, False]
     items = list(read(str(tmp_path)))
     assert got_rows(items) == [row(k) for k in range(60) if not 30 <= k < 40]
-    assert [v for v in verdicts(items) if v[0] == "gap"] == [("gap", 6)]  # five frames and the block that failed
+    assert [v for v in verdicts(items) if v[0] == "gap"] == [("gap", 9)]  # five frames and the four that failed
 
 
 def test_a_failed_sync_ends_its_segment(tmp_path, monkeypatch):
@@ -242,3 +243,17 @@ def test_forty_rotations_a_second_in_four_channels_lose_nothing(tmp_path):
         assert got_rows(items) == [row(k) for k in range(600)]
         assert [v for v in verdicts(items) if v[0] == "gap"] == []
         assert [r for path in writer.closed for r in by_fastavro(path)] == [row(k) for k in range(600)]
+
+
+def test_crc32_is_zlibs_with_and_without_isal(monkeypatch):
+    import zlib
+
+    data = random.Random(2).randbytes(100_000)
+    for library in ("isal", None):
+        if library is None:
+            monkeypatch.setitem(sys.modules, "isal", None)
+            monkeypatch.setitem(sys.modules, "isal.isal_zlib", None)
+        codecs._crc32.cache_clear()
+        assert codecs.crc32(data) == zlib.crc32(data)
+        assert codecs.crc32(memoryview(data)[999:], codecs.crc32(data[:999])) == zlib.crc32(data)
+    codecs._crc32.cache_clear()

@@ -208,7 +208,7 @@ def test_full_block_waits_for_an_acknowledgement(tmp_path):
     cursor = Cursor(spool)
     assert not done.wait(0.3)
     while not done.is_set() or not spool.empty:
-        pieces, entries = cursor.take()
+        entries = cursor.take()[1]
         found += [e.number for e in entries]
         assert spool.held <= 50_000
         for entry in entries:
@@ -348,6 +348,47 @@ def test_channels_of_one_boot_and_number_wait_for_all_answers(tmp_path):
     peer.more.set()
     finish(courier)
     assert courier.delivered == 2 and spool.empty
+
+
+def test_a_silent_peer_that_stays_gets_the_stream_as_it_is(tmp_path, monkeypatch):
+    """It never answers and never closes: after a while what it took counts, so that a small spool does not fill up."""
+    monkeypatch.setattr("sptools.spool.courier.SILENT_s", 0.2)
+
+    def each(peer, sock, n):
+        while peer.take(sock):
+            pass
+        peer.over.wait(20)
+
+    peer = Peer(each)
+    peer.over = threading.Event()
+    spool = Spool(str(tmp_path / "s"), 50_000)
+    courier = Courier(spool, dial(peer.place))
+    courier.start()
+    fill(spool, telemetry(300)).close()
+    finish(courier)
+    peer.over.set()
+    assert spool.empty and courier.unconfirmed == 300 and courier.connections == 1
+    assert numbers(peer.received[0]) == list(range(300))
+
+
+def test_answers_come_in_any_pieces_and_foreign_ones_mean_nothing(tmp_path):
+    def each(peer, sock, n):
+        while len(peer.received[-1]) < 20 * 1020:
+            peer.take(sock)
+        answers = ack(b"nobodys!", 3) + b"".join(ack(b"bootboot", i) for i in reversed(range(20)))
+        for i in range(0, len(answers), 7):
+            sock.sendall(answers[i : i + 7])
+            time.sleep(0.002)
+        while peer.take(sock):
+            pass
+
+    peer = Peer(each)
+    spool = Spool(str(tmp_path / "s"), 10**6)
+    courier = Courier(spool, dial(peer.place))
+    courier.start()
+    fill(spool, telemetry(20)).close()
+    finish(courier)
+    assert spool.empty and courier.delivered == 20 and courier.unconfirmed == 0
 
 
 def test_pauses_grow_with_jitter(tmp_path, monkeypatch):

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from sptools import log
+from sptools import log, registry, url
 from sptools.errors import BadConfig, NoInput, Unavailable, Usage
 from sptools.transports import _block, _udpaddress, udp
 from sptools.transports._datagrams import Pieces, Stream
@@ -285,3 +285,16 @@ def test_lines_and_pieces():
     Pieces(pieces, lines=False).write(bytes(150), bytes(100))
     assert lines.sent == [b'{"a": 1}\n', b'{"a": 2}\n']
     assert [len(p) for p in pieces.sent] == [96, 96, 58]
+
+
+# ------------------------------------------------------------ what it says of itself
+def test_its_keys_describe_themselves():
+    for way, names in (("read", ["iface", "from"]), ("write", ["iface", "ttl", "mtu"])):
+        description = registry.describe("transports", "udp", way)
+        assert description.valid == names and all(s.help for s in description.settings)
+    setting = registry.describe("transports", "udp", "read").setting("from")
+    assert setting.parameter == "from_" and setting.flag == "--from"  # Python keeps the word for itself
+    endpoint = url.parse("udp://:1,from=10.0.0.0/8,192.168.1.7,iface=lo,wire=bare")
+    ours = registry.describe("formats", "avro", "read_datagrams")
+    keys, places = url.split_keys(endpoint, "avro over udp", ours, registry.describe("transports", "udp", "read"))
+    assert keys == {"wire": "bare"} and places == {"from_": ["10.0.0.0/8", "192.168.1.7"], "iface": "lo"}

@@ -15,7 +15,7 @@ from sptools.formats.avro.reader import read as _read
 from sptools.formats.avro.scan import scan
 from sptools.formats.avro.window import Source
 from sptools.formats.avro.writer import Sink, Target
-from sptools.units import File, Name, Seconds
+from sptools.units import File, Hertz, Name, Rate, Seconds
 
 __all__ = ["Sink", "first_bytes_are_container", "read", "read_datagrams", "scan", "write", "write_datagrams"]
 
@@ -49,7 +49,14 @@ def write(output: Target, *, codec: Literal["null", "deflate", "zstandard"] = "n
 
 
 def read_datagrams(
-    input: Any, *, wire: Literal["frame", "bare"] = "frame", schema: File | None = None, channel: Name | None = None
+    input: Any,
+    *,
+    wire: Literal["frame", "bare", "raw"] = "frame",
+    schema: File | None = None,
+    channel: Name | None = None,
+    rate: Rate | None = None,
+    datatype: Name | None = None,
+    freq: Hertz | None = None,
 ) -> Any:
     """Frames of any number of channels, each turn from one to another a new `Start`.
 
@@ -57,13 +64,24 @@ def read_datagrams(
     how many were lost. The result iterates over the items, and its `notes` count.
 
     Settings:
-        wire: frame, or one bare datum a datagram, which needs a schema
+        wire: frame, or one bare datum a datagram, which needs a schema, or raw samples, which need a rate and a datatype
         schema: file with the Avro schema of bare data
-        channel: name of a channel of bare data
+        channel: name of a channel of bare data or raw samples
+        rate: samples/s of raw samples
+        datatype: what raw samples are, such as cu8 or ri16_le
+        freq: centre frequency of raw IQ
     Source: Avro 1.11 specification, single-object encoding.
     """
     from sptools.formats.avro.receiver import Bare, Receiver
 
+    if wire == "raw":
+        from sptools.formats.avro.samples import reader
+
+        if schema:
+            raise errors.Usage(f"{input.name}: schema= is for wire=bare; raw samples have none")
+        return reader(input, rate, datatype, freq, channel or "")
+    if rate or datatype or freq is not None:
+        raise errors.Usage(f"{input.name}: rate=, datatype= and freq= are for wire=raw; frames and rows bring their own")
     if wire == "frame":
         if schema or channel:
             raise errors.Usage(f"{input.name}: schema= and channel= are for wire=bare; frames bring their own")
@@ -74,20 +92,27 @@ def read_datagrams(
 
 
 def write_datagrams(
-    output: Any, *, wire: Literal["frame", "bare"] = "frame", linger: Seconds = 0.02, channel: Name | None = None
+    output: Any, *, wire: Literal["frame", "bare", "raw"] = "frame", linger: Seconds = 0.02, channel: Name | None = None
 ) -> Any:
     """A frame a datagram, each channel announced at first and once a second.
 
     Samples go out at once, as many datagrams as they need. Rows and messages wait for a full datagram, at most `linger`.
 
     Settings:
-        wire: frame, or one bare datum a datagram without announcements, for receivers that know the schema
+        wire: frame; or one bare datum a datagram without announcements, for receivers that know the schema; or raw, the
+            bytes of samples and nothing else
         linger: how long a row may wait for others to share its datagram
         channel: name of a channel that has none
     Source: Avro 1.11 specification, single-object encoding.
     """
     from sptools.formats.avro.sender import Sink
 
+    if wire == "raw":
+        from sptools.formats.avro.samples import Sink as Samples
+
+        if channel:
+            raise errors.Usage(f"{output.name}: channel= is for frames; raw samples name none")
+        return Samples(output)
     return Sink(output, linger=linger, bare=wire == "bare", channel=channel)
 
 

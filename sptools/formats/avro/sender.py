@@ -26,7 +26,7 @@ class Target(Protocol):
     mtu: int
     notes: dict[str, int]
 
-    def write(self, *buffers: Any) -> None: ...
+    def write(self, *buffers: Any, **mark: Any) -> None: ...
 
     def close(self, ok: bool = True) -> None: ...
 
@@ -63,6 +63,7 @@ class Sink:
         if channel is not None and not (channel and frames.is_channel(channel)):
             raise errors.Usage(f"{output.name}: {channel!r} is not a channel's name: letters, digits, - and _, up to three /")
         self.output, self.linger, self.bare, self.name = output, linger, bare, channel
+        self._marked = getattr(output, "marked", False)  # it tells frames and channels apart
         self._boot = os.urandom(8)  # for sources that have none
         self._channels: dict[str, _Channel] = {}
         self._follow: dict[str, Continuity] = {}
@@ -159,7 +160,7 @@ class Sink:
 
     def _announce(self, channel: _Channel) -> None:
         self._flush(channel)
-        self._write(announce.encode(channel.start, channel.seq))
+        self._write(channel, None, True, announce.encode(channel.start, channel.seq))
         channel.announced = time.monotonic()
         if self._clock is None and not self._closed:
             self._clock = threading.Thread(target=self._tick, name="datagrams", daemon=True)
@@ -233,12 +234,17 @@ class Sink:
     # ------------------------------------------------------------ datagrams
     def _send(self, channel: _Channel, count: int, *body: Any) -> None:
         if self.bare:
-            self._write(*body)
+            self._write(channel, None, False, *body)
         else:
-            self._write(channel.frame(count, sum(map(len, body))), *body)
+            number = channel.seq
+            self._write(channel, number, False, channel.frame(count, sum(map(len, body))), *body)
 
-    def _write(self, *buffers: Any) -> None:
-        self.output.write(*buffers)
+    def _write(self, channel: _Channel, number: int | None, announcement: bool, *buffers: Any) -> None:
+        if self._marked:
+            mark = None if number is None else (channel.boot, number)
+            self.output.write(*buffers, channel=channel.start.channel, number=mark, announcement=announcement)
+        else:
+            self.output.write(*buffers)
         self._sent += 1
 
     def _fits(self, channel: _Channel, size: int, what: str, instead: str) -> None:
