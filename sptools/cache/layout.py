@@ -14,6 +14,7 @@ SEGMENT, PART, INDEX, TAGS = ".avro", ".avro.part", ".idx", "tags"
 WORD = "[A-Za-z0-9][A-Za-z0-9_-]{0,62}"
 # one to four names; behind them what a relay adds: a second boot that is live at the same time, a bin for refuse
 CHANNEL = re.compile(rf"{WORD}(/{WORD}){{0,3}}(~[0-9a-f]{{16}})?(\.[a-z]{{1,16}})?")
+DEEPEST = 6  # folders: tags/<name>/ and the four words of a channel
 STEM = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)\.(\d{9})Z")
 SECOND = 1_000_000_000
 
@@ -59,6 +60,7 @@ def segments(cache: str, *, tags: bool = False) -> list[Segment]:
 
 
 def _walk(folder: str, channel: str, tags: bool) -> Iterator[Segment]:
+    """A folder that is no cache may be the root of the disk: no deeper than a channel goes, and only where names fit."""
     below = []
     try:
         with os.scandir(folder) as entries:
@@ -70,7 +72,9 @@ def _walk(folder: str, channel: str, tags: bool) -> Iterator[Segment]:
                     yield Segment(channel, name[: -len(PART)], folder, True)
                 elif (tags or channel or name != TAGS) and entry.is_dir(follow_symlinks=False):
                     below.append(name)
-    except (FileNotFoundError, NotADirectoryError):
+    except OSError:  # gone meanwhile, or not for us
+        return
+    if channel.count("/") + 1 >= DEEPEST:
         return
     for name in below:
         yield from _walk(os.path.join(folder, name), f"{channel}/{name}" if channel else name, tags)
@@ -78,6 +82,8 @@ def _walk(folder: str, channel: str, tags: bool) -> Iterator[Segment]:
 
 def is_cache(place: str) -> bool:
     """Whether a path is a cache: it ends with `/`, or it is a folder that holds segments."""
+    if os.path.realpath(place) == "/":  # nobody's cache, and long to look through
+        return False
     return place.endswith("/") or (os.path.isdir(place) and next(_walk(place, "", False), None) is not None)
 
 
