@@ -18,7 +18,7 @@ FLOORS = {
     1: "schemas record codecs clock continuity cut render",
     2: "formats transports drivers dsp",
     3: "stream stage progress tally source receiver hop channels spectra lines report signals check cache spool merge pace",
-    4: "run filter",
+    4: "run filter relay",
     5: "cli",
     6: "cmd",
 }
