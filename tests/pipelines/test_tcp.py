@@ -11,7 +11,7 @@ import time
 
 import fastavro
 import pytest
-from network import authority, free_port, listening, stop, until, wait_for
+from network import authority, free_port, listening, none_left, stop, until, wait_for  # noqa: F401 - a fixture
 from shell import bash, start
 
 
