@@ -86,6 +86,7 @@ def tally():
 
 
 # ------------------------------------------------------------ the spool
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("gone", [3] if not SOAK else [3, 10, 60])
 def test_a_peer_killed_and_gone_for_a_while(gone, here):
     """Nothing is lost, nothing is stored twice."""
