@@ -30,17 +30,19 @@ class Input:
     live = True
     path = None
 
-    def __init__(self, place: Place, durable: str | None = None, since: str | None = None, core: bool = False):
-        if core and (durable or since):
-            raise Usage(f"{place.name}: core=true keeps nothing, so durable= and since= are for JetStream")
+    def __init__(
+        self, place: Place, durable: str | None = None, since: str | None = None, stream: str | None = None, core: bool = False
+    ):
+        if core and (durable or since or stream):
+            raise Usage(f"{place.name}: core=true keeps nothing, so durable=, since= and stream= are for JetStream")
         if durable and not all(c.isalnum() or c in "-_" for c in durable):
             raise Usage(f"{place.name}: durable={durable}: letters, digits, - and _")
         self.name, self.place, self.durable, self.core = place.name, place, durable, core
+        self.wanted = stream
         self.since = since or ("all" if durable else "new")
         self.stamps: list[int] = []
         self.stopped = False
         self.dropped = 0  # by core NATS, because we were too slow: at least
-        self.refused = 0
         self.repeated = 0
         self._queue: deque[tuple[int, bytes, int]] = deque()  # number in the stream, data, stamp
         self._bytes = 0
@@ -111,7 +113,7 @@ class Input:
         if self.core:
             await self._listen(connection)
             return
-        info = await _natsstream.for_reading(client, self.place)
+        info = await _natsstream.for_reading(client, self.place, self.wanted)
         self._place_in(info)
         consumer = await self._consumer(client)
         inbox = client.new_inbox()
@@ -135,7 +137,7 @@ class Input:
                 raise OSError("the server does not answer")
             if now > spell + SPELL_s:
                 spell = now
-                for reply in self._replies.values():
+                for reply in list(self._replies.values()):
                     await client.publish(reply, WORKING)
             await connection.pause(1)
 

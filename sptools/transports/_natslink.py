@@ -206,6 +206,9 @@ class Link:
             self._connection.wake.set()
 
     def _turn(self) -> None:
+        import logging
+
+        logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # it warns of every TLS connection that ends
         try:
             self._loop.run_until_complete(self._run())
         except Exception as error:
