@@ -10,7 +10,7 @@ import numpy as np
 
 from sptools import record
 from sptools.cache import mend
-from sptools.relay.store import BLOCK, Block, Store
+from sptools.relay.store import Block, Store
 
 AGE_s = 0.1  # a block waits no longer
 SMALL = 32 << 10  # a smaller block is copied, so that a quiet channel keeps its buffer
@@ -38,7 +38,7 @@ class Lane:
         """Bodies of equal size, (n,) of a void dtype, each of `rows` rows."""
         size, n, at = bodies.dtype.itemsize, len(bodies), 0
         while at < n:
-            some = min(n - at, (BLOCK - self.used) // size)
+            some = min(n - at, (self.store.block - self.used) // size or not self.used)
             if some:
                 out = self._room()[self.used : self.used + some * size].view(bodies.dtype)
                 out[:] = bodies[at : at + some]
@@ -49,7 +49,7 @@ class Lane:
 
     def one(self, body: memoryview | bytes, rows: int, arrival: int) -> None:
         size = len(body)
-        if self.used + size > BLOCK:
+        if self.used + size > self.store.block:
             self.flush()
         self._room()[self.used : self.used + size] = np.frombuffer(body, np.uint8)
         self._grown(size, rows, 1, arrival)

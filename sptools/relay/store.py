@@ -18,6 +18,7 @@ from sptools.cache.keep import Keeper
 from sptools.cache.segment import Channel
 
 BLOCK = 1 << 20  # bytes of a block that is full
+LEAST = 4 << 10  # and of one where segments are short
 ROOM = 64 << 20  # bytes that may wait for the disk
 TICK_s = 0.1
 SWEEP_s = 1.0
@@ -45,6 +46,8 @@ class Store:
     def __init__(self, cache: str, keeper: Keeper | None, *, rotate_size: int, rotate_time: float, room: int = ROOM):
         self.cache, self.keeper, self.room = cache, keeper, room
         self.rotate_size, self.rotate_time = rotate_size, rotate_time
+        # so that a segment of the size that was asked for holds several
+        self.block = min(BLOCK, max(LEAST, rotate_size // 4))
         self.problem: errors.SpError | None = None
         self.unstored: dict[str, int] = {}  # frames that the disk or the queue did not take, by channel
         self.bytes = self.blocks = 0
