@@ -165,14 +165,16 @@ class Input:
 
     async def _take(self, message: Any) -> None:
         """A message of the stream, or a word about the request for them."""
-        connection = self._link._connection
         reply = message.reply or ""
         if not reply.startswith("$JS.ACK."):
-            status = (message.headers or {}).get("Status", "")
-            if status != "100":
-                self._left = 0
-                if status == "409" and "deleted" in (message.headers or {}).get("Description", "").lower() and connection:
-                    connection.lost = True
+            headers = message.headers or {}
+            status, why = headers.get("Status", ""), headers.get("Description", "").lower()
+            if status == "100":
+                return
+            # 408: nothing came in time; 409 speaks of bytes, or of a batch, where the request is simply done
+            if status != "408" and not ("bytes" in why or "batch" in why):
+                self._link.broke(why or "nobody hands out messages")
+            self._left = 0
             self._link._wake()
             return
         number, stamp = _numbers(reply)

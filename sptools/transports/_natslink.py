@@ -201,6 +201,13 @@ class Link:
         self._wake()
         self.bell.ring()
 
+    def broke(self, why: str) -> None:
+        """The session must begin anew, though the server is there."""
+        self._why = why
+        if self._connection:
+            self._connection.lost = True
+        self._wake()
+
     def _wake(self) -> None:
         if self._connection:
             self._connection.wake.set()

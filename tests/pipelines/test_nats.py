@@ -335,6 +335,23 @@ def test_a_reader_that_is_killed_while_its_consumer_is_made_anew(server):
     source.close()
 
 
+@pytest.mark.parametrize("durable", [None, "store"])
+def test_a_consumer_that_somebody_removes(server, durable):
+    out = nats.write(place(server, "lab/a"))
+    source = nats.read(place(server, "lab/a"), since="all", durable=durable)
+    for i in range(20):
+        out.write(b"%d" % i)
+    got = take(source, 20)
+    (name,) = [c["name"] for c in server.ask("CONSUMER.LIST.lab")["consumers"]]
+    server.ask(f"CONSUMER.DELETE.lab.{name}")
+    for i in range(20, 40):
+        out.write(b"%d" % i)
+    out.close()
+    got += take(source, 20)
+    source.close()
+    assert [int(x) for x in got] == list(range(40)) and source.notes["reconnects"] == 1
+
+
 @pytest.mark.parametrize("line", ["sp-capture sim:telemetry -v -o {}", "sp-cat {},since=all -v -o /dev/null"])
 def test_sigterm_with_a_server_that_is_gone(server, line):
     nats.write(place(server, "lab/a")).close()
