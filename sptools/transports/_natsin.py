@@ -30,17 +30,19 @@ class Input:
     live = True
     path = None
 
-    def __init__(self, place: Place, durable: str | None = None, since: str | None = None, core: bool = False):
-        if core and (durable or since):
-            raise Usage(f"{place.name}: core=true keeps nothing, so durable= and since= are for JetStream")
+    def __init__(
+        self, place: Place, durable: str | None = None, since: str | None = None, stream: str | None = None, core: bool = False
+    ):
+        if core and (durable or since or stream):
+            raise Usage(f"{place.name}: core=true keeps nothing, so durable=, since= and stream= are for JetStream")
         if durable and not all(c.isalnum() or c in "-_" for c in durable):
             raise Usage(f"{place.name}: durable={durable}: letters, digits, - and _")
         self.name, self.place, self.durable, self.core = place.name, place, durable, core
+        self.wanted = stream
         self.since = since or ("all" if durable else "new")
         self.stamps: list[int] = []
         self.stopped = False
         self.dropped = 0  # by core NATS, because we were too slow: at least
-        self.refused = 0
         self.repeated = 0
         self._queue: deque[tuple[int, bytes, int]] = deque()  # number in the stream, data, stamp
         self._bytes = 0
@@ -111,7 +113,7 @@ class Input:
         if self.core:
             await self._listen(connection)
             return
-        info = await _natsstream.for_reading(client, self.place)
+        info = await _natsstream.for_reading(client, self.place, self.wanted)
         self._place_in(info)
         consumer = await self._consumer(client)
         inbox = client.new_inbox()
@@ -135,7 +137,7 @@ class Input:
                 raise OSError("the server does not answer")
             if now > spell + SPELL_s:
                 spell = now
-                for reply in self._replies.values():
+                for reply in list(self._replies.values()):
                     await client.publish(reply, WORKING)
             await connection.pause(1)
 
@@ -163,14 +165,16 @@ class Input:
 
     async def _take(self, message: Any) -> None:
         """A message of the stream, or a word about the request for them."""
-        connection = self._link._connection
         reply = message.reply or ""
         if not reply.startswith("$JS.ACK."):
-            status = (message.headers or {}).get("Status", "")
-            if status != "100":
-                self._left = 0
-                if status == "409" and "deleted" in (message.headers or {}).get("Description", "").lower() and connection:
-                    connection.lost = True
+            headers = message.headers or {}
+            status, why = headers.get("Status", ""), headers.get("Description", "").lower()
+            if status == "100":
+                return
+            # 408: nothing came in time; 409 speaks of bytes, or of a batch, where the request is simply done
+            if status != "408" and not ("bytes" in why or "batch" in why):
+                self._link.broke(why or "nobody hands out messages")
+            self._left = 0
             self._link._wake()
             return
         number, stamp = _numbers(reply)

@@ -201,11 +201,21 @@ class Link:
         self._wake()
         self.bell.ring()
 
+    def broke(self, why: str) -> None:
+        """The session must begin anew, though the server is there."""
+        self._why = why
+        if self._connection:
+            self._connection.lost = True
+        self._wake()
+
     def _wake(self) -> None:
         if self._connection:
             self._connection.wake.set()
 
     def _turn(self) -> None:
+        import logging
+
+        logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # it warns of every TLS connection that ends
         try:
             self._loop.run_until_complete(self._run())
         except Exception as error:

@@ -59,7 +59,6 @@ class Output:
         self.wanted, self.max_age, self.max_bytes = stream, max_age, max_bytes
         self.mtu = MTU
         self.stream = ""
-        self.lost = 0  # core NATS: what there was no link for
         self.repeats = 0
         self._most_bytes = WINDOW_BYTES
         self._boot = os.urandom(8).hex()
@@ -108,8 +107,7 @@ class Output:
     @property
     def notes(self) -> dict[str, int]:
         counts = {
-            "reconnects": max(0, self._link.links - 1), "already_there": self.repeats, "unsent": self.lost,
-            "unacknowledged": len(self._queue),
+            "reconnects": max(0, self._link.links - 1), "already_there": self.repeats, "unacknowledged": len(self._queue),
         }  # fmt: skip
         return {name: n for name, n in counts.items() if n}
 

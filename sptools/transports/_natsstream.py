@@ -45,11 +45,11 @@ async def stream_of(client: Any, subject: str) -> str | None:
     return found[0] if found else None
 
 
-async def for_reading(client: Any, place: Place) -> dict[str, Any]:
-    """What is known of the stream that keeps the place's subject. Not there: OSError, for it may come."""
-    name = await stream_of(client, place.filter)
+async def for_reading(client: Any, place: Place, wanted: str | None) -> dict[str, Any]:
+    """What is known of the stream that is wanted, or keeps the place's subject. Not there: OSError, for it may come."""
+    name = wanted or await stream_of(client, place.filter)
     if name is None:
-        raise OSError(f"no stream keeps {place.filter}: start a sender first, or give core=true")
+        raise OSError(f"no stream keeps {place.filter}: start a sender first, name a mirror with stream=, or give core=true")
     return await ask(client, f"STREAM.INFO.{name}")
 
 

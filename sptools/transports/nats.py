@@ -18,6 +18,7 @@ def read(
     *,
     durable: Name | None = None,
     since: Literal["new", "all"] | None = None,
+    stream: Name | None = None,
     core: bool = False,
     creds: File | None = None,
     tls: bool = False,
@@ -32,6 +33,7 @@ def read(
     Settings:
         durable: name under which the server remembers how far this reader came
         since: what the stream holds already: all of it (as a durable reader does at first), or new messages alone
+        stream: the stream to read, where the subject does not tell: a mirror of another server's
         core: without JetStream: what is sent while nobody listens, or while the link is down, is lost without a trace
         creds: file with credentials: those of `nsc`, an NKey seed, user:password, or a token; else NATS_CREDS,
             NATS_TOKEN, NATS_USER and NATS_PASSWORD in the environment are asked
@@ -40,7 +42,7 @@ def read(
         wait: how long a server may be away at first; later it may be for ever
     Source: NATS client protocol 1.2; JetStream wire API.
     """
-    return Input(Place(place, creds, tls, ca, wait), durable, since, core)
+    return Input(Place(place, creds, tls, ca, wait), durable, since, stream, core)
 
 
 def write(

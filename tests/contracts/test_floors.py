@@ -19,7 +19,7 @@ FLOORS = {
     2: "formats transports drivers dsp",
     3: """stream stage sane progress tally source receiver hop channels spectra lines report signals check places cache spool
           merge pace""",
-    4: "run filter",
+    4: "run filter relay",
     5: "cli",
     6: "cmd",
 }

@@ -6,7 +6,21 @@ import socket
 import subprocess
 import time
 
+import pytest
 from shell import start
+
+STARTED = []
+
+
+@pytest.fixture(autouse=True)
+def none_left():
+    """A test that fails leaves no listener behind."""
+    yield
+    while STARTED:
+        process = STARTED.pop()
+        if process.poll() is None:
+            process.kill()
+            process.communicate()
 
 
 def free_port(family=socket.AF_INET):
@@ -31,6 +45,7 @@ def until(process, words, times=1, seconds=15):
 def listening(*argv, **how):
     """A command with -v that says where it listens."""
     process = start(*argv, "-v", **how)
+    STARTED.append(process)
     until(process, "listening on")
     return process
 

@@ -2,13 +2,16 @@
 
 import json
 import os
+import re
 import signal
+import ssl
 import subprocess
 import threading
 import time
+from pathlib import Path
 
 import pytest
-from rig.nats import Server
+from rig.nats import Server, free_port
 from shell import bash, start
 
 from sptools import errors
@@ -120,7 +123,7 @@ def test_lines_of_json(server, tmp_path):
         ("sp-cat nats://127.0.0.1/a,ca=x.pem", 2, "tls=true"),
         ("sp-cat nats://127.0.0.1/a,core=true,durable=x", 2, "core=true"),
         ("sp-capture sim:telemetry -o nats://127.0.0.1/a,core=true,max_bytes=1MB", 2, "core=true"),
-        ("sp-cat nats://127.0.0.1/a,nosuch=1", 2, "durable, since, core"),
+        ("sp-cat nats://127.0.0.1/a,nosuch=1", 2, "durable, since, stream, core"),
     ],
 )
 def test_status_and_message(line, code, says, tmp_path):
@@ -243,6 +246,7 @@ def outage(server, cuts, between, cut, count=4000):
     assert len({headers["Nats-Msg-Id"] for _, headers, _ in found}) == i
 
 
+@pytest.mark.timeout(400)
 def test_a_server_that_is_stopped_for_a_while(server):
     def cut():
         server.end(signal.SIGTERM)
@@ -331,6 +335,23 @@ def test_a_reader_that_is_killed_while_its_consumer_is_made_anew(server):
     source.close()
 
 
+@pytest.mark.parametrize("durable", [None, "store"])
+def test_a_consumer_that_somebody_removes(server, durable):
+    out = nats.write(place(server, "lab/a"))
+    source = nats.read(place(server, "lab/a"), since="all", durable=durable)
+    for i in range(20):
+        out.write(b"%d" % i)
+    got = take(source, 20)
+    (name,) = [c["name"] for c in server.ask("CONSUMER.LIST.lab")["consumers"]]
+    server.ask(f"CONSUMER.DELETE.lab.{name}")
+    for i in range(20, 40):
+        out.write(b"%d" % i)
+    out.close()
+    got += take(source, 20)
+    source.close()
+    assert [int(x) for x in got] == list(range(40)) and source.notes["reconnects"] == 1
+
+
 @pytest.mark.parametrize("line", ["sp-capture sim:telemetry -v -o {}", "sp-cat {},since=all -v -o /dev/null"])
 def test_sigterm_with_a_server_that_is_gone(server, line):
     nats.write(place(server, "lab/a")).close()
@@ -383,13 +404,17 @@ def test_a_user_an_nkey_and_what_they_may(tmp_path):
         assert bash(line.format(server.url, "other/a", "seed"), tmp_path).returncode == 0
 
 
+def certificate(folder, name):
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+         "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", f"{name}.key", "-out", f"{name}.pem"],
+        cwd=folder, check=True, capture_output=True,
+    )  # fmt: skip
+
+
 def test_tls(tmp_path):
     for name in ("right", "wrong"):
-        subprocess.run(
-            ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1",
-             "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", f"{name}.key", "-out", f"{name}.pem"],
-            cwd=tmp_path, check=True, capture_output=True,
-        )  # fmt: skip
+        certificate(tmp_path, name)
     tls = f'tls {{ cert_file: "{tmp_path}/right.pem", key_file: "{tmp_path}/right.key" }}\n'
     with Server(tmp_path / "server", tls + "jetstream { store_dir: $STORE }\n") as server:
         line = f"sp-capture sim:telemetry,pace=0 -n 3 -o {server.url}/a"
@@ -417,3 +442,54 @@ def test_blocks_of_256_kib_into_files(server, capsys):
         print(f"\nJetStream, files, 256 KiB: in {rate:.0f} MB/s, out {back:.0f} MB/s")
     assert len(got) == 200 and set(got) == {data}
     assert rate > 20 and back > 20
+
+
+# ------------------------------------------------------------ docs/nats.md
+def blocks():
+    """Name → text of the files that the document shows."""
+    text = (Path(__file__).parents[2] / "docs" / "nats.md").read_text()
+    return dict(re.findall(r"^```(\S+)\n(.*?)^```$", text, re.M | re.S))
+
+
+def test_the_set_up_of_the_document(tmp_path, monkeypatch):
+    """Its files start: a site with its permissions, and a leaf that is cut off from its hub for a while."""
+    files = blocks()
+    assert set(files) == {"hub.conf", "sptools.json", "edge.conf", "site-02.json"}
+    for name in ("ARCHIVE", "SITE_01", "LEAF_02"):
+        monkeypatch.setenv(name, f"hush_{name}")
+    (tmp_path / "archive").write_text("archive:hush_ARCHIVE")
+    (tmp_path / "site").write_text("site-01:hush_SITE_01")
+    certificate(tmp_path, "hub")
+    leaf = free_port()
+
+    def server(name, listen):
+        text = files[name].replace("/etc/nats/ca.pem", "/etc/nats/hub.pem").replace("/etc/nats", str(tmp_path))
+        text = text.replace('"/var/lib/nats"', "$STORE").replace("PASSWORD@hub:7422", f"hush_LEAF_02@127.0.0.1:{leaf}")
+        return Server(tmp_path / name, text.replace("0.0.0.0:7422", f"127.0.0.1:{leaf}").replace(f'listen: "{listen}"\n', "", 1))
+
+    archive = {"user": "archive", "password": "hush_ARCHIVE", "tls": ssl.create_default_context(cafile=tmp_path / "hub.pem")}
+    tls = ",tls=true,ca=hub.pem,creds="
+    with server("hub.conf", "0.0.0.0:4222") as hub, server("edge.conf", "127.0.0.1:4222") as edge:
+        made = hub.ask("STREAM.CREATE.sptools", json.loads(files["sptools.json"]), **archive)
+        assert "error" not in made, made
+        line = f"sp-capture sim:telemetry,pace=0 -n 5 -o {hub.url}/sptools/{{}}/rows{tls}site"
+        assert bash(line.format("site-01"), tmp_path).returncode == 0
+        done = bash(line.format("site-09"), tmp_path)
+        assert done.returncode == 77 and "does not allow" in done.stderr, done.stderr
+        done = bash(f"sp-cat {hub.url}/sptools/,durable=archive{tls}archive -n 5 -j", tmp_path)
+        assert done.returncode == 0 and done.stdout.count("\n") == 5, done.stderr
+
+        line = f"sp-capture sim:telemetry,pace=0 -n 50 -o {edge.url}/site-02/rows,max_bytes=1GB"
+        assert bash(line, tmp_path).returncode == 0
+        hub.end(signal.SIGKILL)
+        assert bash(line, tmp_path).returncode == 0
+        hub.start()
+        end = time.monotonic() + 20
+        while "Leafnode connection created" not in (tmp_path / "hub.conf" / "nats.log").read_text().rpartition("Starting")[2]:
+            assert time.monotonic() < end
+            time.sleep(0.1)
+        made = hub.ask("STREAM.CREATE.site-02", json.loads(files["site-02.json"]), **archive)
+        assert "error" not in made, made
+        done = bash(f"sp-cat {hub.url}/site-02/,stream=site-02,durable=archive{tls}archive -n 100 -j", tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert [json.loads(row)["counter"] for row in done.stdout.splitlines()] == 2 * list(range(50))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import fastavro
 import pytest
-from network import authority, free_port, listening, stop, until, wait_for
+from network import STARTED, authority, free_port, listening, none_left, stop, until, wait_for  # noqa: F401 - a fixture
 from shell import ENV, bash, start
 
 SOAK = int(os.environ.get("SP_SOAK", "0"))
@@ -39,6 +39,7 @@ def peer(port, path="got.jsonl"):
         [sys.executable, HERE / "ackpeer.py", str(port), path], env={**ENV, "PYTHONPATH": root},
         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
     )  # fmt: skip
+    STARTED.append(process)
     assert process.stdout.readline() == b"ready\n"
     return process
 
@@ -67,6 +68,7 @@ class sender:
         words = ("jsonl:-", f"tcp://127.0.0.1:{port}", "--spool", "spool", *more, "--stats", "stats.json")
         self.process = start("sp-send", *words, stdin=self.feed.stdout)
         self.feed.stdout.close()
+        STARTED.extend((self.feed, self.process))
 
     def __getattr__(self, name):
         return getattr(self.process, name)
@@ -84,6 +86,7 @@ def tally():
 
 
 # ------------------------------------------------------------ the spool
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("gone", [3] if not SOAK else [3, 10, 60])
 def test_a_peer_killed_and_gone_for_a_while(gone, here):
     """Nothing is lost, nothing is stored twice."""
