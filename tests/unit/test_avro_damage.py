@@ -191,3 +191,16 @@ def test_a_header_that_is_too_long_costs_its_container_only():
     items, problem = got(long + written(rows(5)))
     assert [r for i in items[1:] for r in i.values] == [r for i in rows(5)[1:] for r in i.values]
     assert "the header is longer than" in str(problem)
+
+
+def test_a_length_that_ends_inside_the_marker_costs_one_block():
+    """The marker's last bytes and the next frame can read as one frame; its count gives it away."""
+    items = iq(6, 250)
+    data = written(items, codec="zstandard")
+    marker = data[-16:]
+    data = data.replace(marker, marker[:12] + b"\xf5\xf6\xf7\xf8")
+    first = header_size(items) + 5
+    hurt = bytearray(data)
+    hurt[first + 1] ^= 8  # four bytes less
+    found, problem = got(bytes(hurt))
+    assert problem is not None and payloads(found) == payloads(items)[1:]

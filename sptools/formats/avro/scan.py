@@ -190,7 +190,7 @@ class Frames:
         start = pos + at
         stop = start + size
         if window.buf[stop : stop + MARKER] != header.marker:
-            if _goes_on(window, total, header.marker):
+            if _goes_on(window, total, header):
                 window.pos += total
                 raise Unmarked("no marker where a block ends")
             raise Broken("no marker where a block ends")
@@ -210,17 +210,21 @@ class Frames:
             raise Broken(f"a block's frame holds {e}") from None
         if at > window.end:
             raise CutOff("the last block is cut off")
-        plain, least = self.header.codec == "null", self.header.extent.least
-        room = size if plain else limits.EXPANDED
-        if count < 0 or size < 0 or (count * least > room if least else count > limits.EMPTY_ROWS):
+        if not _can_be(self.header, count, size):
             raise Broken(f"a block says that it has {count:,} rows in {size:,} bytes")
-        if size > limits.BLOCK and not plain:
+        if size > limits.BLOCK and self.header.codec != "null":
             raise Broken(f"a compressed block of {size:,} bytes; at most {limits.BLOCK:,} are read")
         self._like, self._count, self._size = bytes(window.buf[pos:at]), count, size
         return count, size, at - pos
 
 
-def _goes_on(window: Window, total: int, marker: bytes) -> bool:
+def _can_be(header: Header, count: int, size: int) -> bool:
+    """Whether a block of `size` bytes may hold `count` rows."""
+    least, room = header.extent.least, size if header.codec == "null" else limits.EXPANDED
+    return count >= 0 and size >= 0 and (count * least <= room if least else count <= limits.EMPTY_ROWS)
+
+
+def _goes_on(window: Window, total: int, header: Header) -> bool:
     """Whether behind the `total` bytes at hand a whole block, a header or the end follows."""
     if total + FRAMING + MARKER > limits.BLOCK:
         return False
@@ -230,14 +234,15 @@ def _goes_on(window: Window, total: int, marker: bytes) -> bool:
     if window.buf.startswith(MAGIC, at, window.end):
         return True
     try:
-        _, begin = varint.decode(window.buf, at)
+        count, begin = varint.decode(window.buf, at)
         size, begin = varint.decode(window.buf, begin)
     except (IndexError, ValueError):
         return False
     whole = begin - window.pos + size + MARKER
-    if size < 0 or whole > limits.BLOCK or not window.need(whole):
+    # the count too: the end of a marker and a sound frame behind it read as one frame, with a count of billions
+    if not _can_be(header, count, size) or whole > limits.BLOCK or not window.need(whole):
         return False
-    return window.buf.startswith(marker, window.pos + whole - MARKER, window.end)
+    return window.buf.startswith(header.marker, window.pos + whole - MARKER, window.end)
 
 
 def _tail(window: Window, header: Header) -> Tail | None:
