@@ -48,7 +48,7 @@ def figures(bench: Bench) -> Iterator[Figure]:
             raise RuntimeError(f"relay: {done.stderr.strip()[-300:]}")
         runs = json.loads(done.stdout)
         ours, theirs = [sorted(map(cost_us, runs[who])) for who in ("ours", "theirs")]
-        lost = [sum(run["sent"] for run in runs["ours"]) - sum(run["stats"]["frames"] for run in runs["ours"]),
+        lost = [sum(run["sent"] - run["stats"]["frames"] + run["stats"]["not_stored"] for run in runs["ours"]),
                 sum(run["sent"] - int(run["said"]) for run in runs["theirs"])]  # fmt: skip
         yield Figure(
             f"relay, {size} B {'trains' if train > 1 else 'plain'}, against a C relay", theirs[0] / ours[0], "x", must, aim,
