@@ -23,7 +23,7 @@ def relay(
     decimated: Place | None = None,
     every: Annotated[int, Within(1, 65536)] | None = None,
     how: Literal["pick", "mean", "minmax", "rms"] = "pick",
-    tick: Annotated[Seconds, Within(0, 1)] = 0.001,
+    tick: Annotated[Seconds, Within(0, 1)] = 0.002,
     duration: Seconds | None = None,
     stats: File | None = None,
 ) -> None:

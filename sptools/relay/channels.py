@@ -252,8 +252,8 @@ class Channels:
         self._lane(sender, one.schema).one(one.body, one.count, arrival)
         sender.count("frames")
         sender.count("rows", one.count)
-        if self.thin:
-            self._thin(sender, one, np.frombuffer(one.body, np.uint8), 1)
+        if self.thin and len(one.body):
+            self._thin(sender, one, np.frombuffer(one.body, f"V{len(one.body)}"))
 
     def _splice(self, sender: Sender, first: frame.Frame, bodies: np.ndarray, part: tuple[int, int], arrival: int) -> None:
         a, b = part
@@ -267,13 +267,11 @@ class Channels:
         notes["frames"] = notes.get("frames", 0) + b - a
         notes["rows"] = notes.get("rows", 0) + (b - a) * first.count
         if self.thin:
-            flat = np.ascontiguousarray(bodies.reshape(-1)[a:b]).view(np.uint8)
-            self._thin(sender, first, flat, b - a)
+            self._thin(sender, first, bodies.reshape(-1)[a:b])
 
-    def _thin(self, sender: Sender, one: frame.Frame, body: np.ndarray, frames: int) -> None:
+    def _thin(self, sender: Sender, one: frame.Frame, bodies: np.ndarray) -> None:
         assert self.thin
-        key = (sender.channel, sender.boot, one.schema)
-        self.thin.feed(key, sender.starts[one.schema][0], body, frames, one.count)
+        self.thin.feed((sender.channel, sender.boot, one.schema), sender.starts[one.schema][0], bodies, one.count)
 
     def _lane(self, sender: Sender, schema: bytes) -> Lane:
         lane = sender.lane

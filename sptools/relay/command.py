@@ -21,7 +21,7 @@ from sptools.signals import Signals, die_of
 from sptools.tally import Tally
 from sptools.transports._udpaddress import Allowed
 
-CLOSE_s = 1.0  # for the disk, at the end
+END_s = 4.5  # from the wish to stop to the last byte on the disk
 SHOWN = 20  # channels that -v lists
 
 
@@ -98,7 +98,7 @@ class Command:
         except errors.SpError as error:
             problem = error
         self.channels.close()
-        whole = self.store.close(CLOSE_s)
+        whole = self.store.close(max(1.0, END_s - (time.monotonic() - (self.relay.stopped or 0.0))))
         self._close()
         signals.done()
         tally = self.tally()
@@ -111,7 +111,7 @@ class Command:
         if signals.interrupted:
             die_of(signal.SIGINT)
         if not whole:
-            raise errors.IOFailure(f"{self.cache}: the disk did not take what was waiting for it within {CLOSE_s:g} s")
+            raise errors.IOFailure(f"{self.cache}: the disk did not take what was waiting for it within {END_s:g} s")
         if problem or self.store.problem:
             raise problem or self.store.problem  # type: ignore[misc]
 

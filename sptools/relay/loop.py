@@ -19,7 +19,7 @@ from sptools.relay.receive import Piece, Receiver
 POLL_s = 0.05
 PUMP = 64  # batches from one socket before another one has its turn
 TICK_s = 0.01  # blocks and deadlines are looked at that often
-DRAIN_s = 3.0  # for what had arrived when the end was asked for
+DRAIN_s = 2.5  # for what had arrived when the end was asked for
 
 
 class Relay:
@@ -32,11 +32,12 @@ class Relay:
         self.receivers = receivers
         self.datagrams = self.bytes = self.announcements = 0
         self.stopping = False
+        self.stopped: float | None = None  # when (monotonic)
 
     def stop(self) -> None:
         """Safe in a signal's handler."""
         if not self.stopping:
-            self.stopping = True
+            self.stopping, self.stopped = True, time.monotonic()
             for each in self.inputs:
                 each.stop()
 

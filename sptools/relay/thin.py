@@ -90,12 +90,14 @@ class Stream:
         self._decoder: rows.Decoder | None = None
         self._encode = rows.encode(thinned.schema)
 
-    def feed(self, body: np.ndarray, frames: int, count: int) -> None:
-        """The bodies of so many frames of equal size with `count` rows each."""
-        n = frames * count
+    def feed(self, bodies: np.ndarray, count: int) -> None:
+        """The bodies of frames of equal size with `count` rows each, (n,) of a void dtype."""
+        n = len(bodies) * count
         if count == 1 and self.pick:
-            self._send(body.reshape(n, -1)[self.pick.some(n)])
+            kept = np.ascontiguousarray(bodies[self.pick.some(n)])
+            self._send(kept.view(np.uint8).reshape(len(kept), -1) if len(kept) else kept)
             return
+        body = np.ascontiguousarray(bodies).view(np.uint8)
         if self.fixed:
             table = body.reshape(n, -1) if body.size == n * self.fixed.size else None
             if table is not None and self.fixed.fits(table):
@@ -126,8 +128,8 @@ class Thin:
         self.undecoded = 0
         self._streams: dict[tuple[str, bytes, bytes], Stream | None] = {}
 
-    def feed(self, key: tuple[str, bytes, bytes], start: record.Start, body: np.ndarray, frames: int, count: int) -> None:
-        """Bodies (uint8) of the channel, boot and schema of `key`; `start`: their header."""
+    def feed(self, key: tuple[str, bytes, bytes], start: record.Start, bodies: np.ndarray, count: int) -> None:
+        """Bodies of equal size, of the channel, boot and schema of `key`; `start`: their header."""
         try:
             stream = self._streams[key]
         except KeyError:
@@ -135,9 +137,9 @@ class Thin:
         if stream is None:
             return
         try:
-            stream.feed(body, frames, count)
+            stream.feed(bodies, count)
         except Broken:
-            self.undecoded += frames * count
+            self.undecoded += len(bodies) * count
 
     def tick(self, now: float) -> None:
         for stream in self._streams.values():

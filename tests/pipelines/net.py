@@ -7,7 +7,6 @@ import sys
 import textwrap
 
 import pytest
-
 from shell import ENV
 
 ALONE = ["unshare", "-rn"] if os.geteuid() else ["unshare", "-n"]
@@ -23,8 +22,8 @@ needs_namespace = pytest.mark.skipif(not possible(), reason="no network namespac
 
 
 def script(body, cwd, *, timeout=60, **env):
-    """Runs Python in a namespace of its own, with `relay()` and friends of `aids`; its stdout, stderr and status."""
-    prelude = "import sys; sys.path[:0] = [%r, %r]\nfrom relaying import *\n" % (os.path.dirname(__file__), str(cwd))
+    """Runs Python in a namespace of its own, with what `relaying` has; its stdout, stderr and status."""
+    prelude = f"import sys; sys.path.insert(0, {os.path.dirname(__file__)!r})\nfrom relaying import *\n"
     done = subprocess.Popen(
         [*ALONE, "bash", "-c", UP + '"$@"', "-", sys.executable, "-c", prelude + textwrap.dedent(body)], cwd=cwd,
         env={**ENV, **env}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,

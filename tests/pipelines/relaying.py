@@ -39,7 +39,9 @@ class Sender:
     def datagram(self, rows=1):
         body = io.BytesIO()
         for _ in range(rows):
-            fastavro.schemaless_writer(body, self.schema, {"time": 1_777_000_000_000_000_000 + self.seq, "n": self.seq, "pad": self.pad})
+            fastavro.schemaless_writer(
+                body, self.schema, {"time": 1_777_000_000_000_000_000 + self.seq, "n": self.seq, "pad": self.pad}
+            )
         body = body.getvalue()
         data = frame.head(self.begin, self.boot, self.seq, self.id, rows, len(body)) + body
         self.seq += 1

@@ -4,7 +4,6 @@ import os
 import subprocess
 
 import pytest
-
 from net import needs_namespace, script
 from shell import bash
 
@@ -36,14 +35,14 @@ def test_source_to_relay_to_a_second_reader(tmp_path):
 def test_four_channels_and_many_rotations(tmp_path):
     script(
         """
-        process = relay("--rotate", "20kB")
+        process = relay("--rotate", "100kB")
         senders = [Sender(f"node/{name}", pad=name * size) for name, size in zip("abcd", (10, 10, 300, 2000))]
         for sender in senders:
             sender.announce()
         for i in range(3000):
             for sender in senders:
                 sender.send()
-            if i % 100 == 0:
+            if i % 30 == 0:
                 time.sleep(0.01)
         time.sleep(0.3)
         end(process)
@@ -51,7 +50,7 @@ def test_four_channels_and_many_rotations(tmp_path):
             assert [row["n"] for row in rows(sender.start.channel)] == list(range(3000))
         assert all(notes == {"frames": 3000, "rows": 3000} for notes in stats()["channels"].values()), stats()
         sizes = [p.stat().st_size for p in segments("node/d")]
-        assert len(sizes) > 20 and len(segments("node/a")) > 1
+        assert len(sizes) > 20 and max(sizes) <= 100_000
         """,
         tmp_path,
     )

@@ -64,10 +64,11 @@ def through(schema, rows, every, how, cuts, per_frame=1, mtu=1400):
         body = encode(part)
         same = len({len(encode([row])) for row in part}) == 1
         if same:
-            stream.feed(np.frombuffer(body, np.uint8), n, per_frame)
+            stream.feed(np.frombuffer(body, f"V{len(body) // n}"), per_frame)
         else:
             for i in range(0, len(part), per_frame):
-                stream.feed(np.frombuffer(encode(part[i : i + per_frame]), np.uint8), 1, per_frame)
+                one = encode(part[i : i + per_frame])
+                stream.feed(np.frombuffer(one, f"V{len(one)}"), per_frame)
         at += n * per_frame
     assert at == len(rows)
     target = fastavro.parse_schema(stream.out.start.schema)
