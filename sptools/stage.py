@@ -61,7 +61,8 @@ class Stage:
             return
         if not isinstance(item, IQ) or isinstance(item, Audio) or not is_complex(item.datatype):
             held = type(item).__name__
-            raise BadData(f"{self.channel}: takes IQ, this stream holds {held}: put sp-capture or an IQ file before it")
+            hint = "; a WAV file of IQ is one with iq=true: x.wav,iq=true" if held == "Audio" else ""
+            raise BadData(f"{self.channel}: takes IQ, this stream holds {held}: put sp-capture or an IQ file before it{hint}")
         if item.channels != 1:
             raise BadData(f"{self.channel}: takes one receiver's IQ, these blocks hold {item.channels} interleaved")
         if item.rate > limits.DEMOD_RATE:

@@ -58,7 +58,7 @@ def capture(
         sp-capture sim:fm,pace=0 --duration 2s | sp-demod wbfm -o fm.wav
         sp-capture sim:tone,pace=0 -s 1M -n 1000000 -o tone.sigmf-meta
         sp-capture sim:fm,pace=0 --sweep 98M:102M:2M --dwell 20ms --rounds 1 | sp-cat --info
-    Memory: streams; holds at most --buffer of samples.
+    Memory: does not grow with the length of the input; at most --buffer of samples is held.
     """
     from sptools import receiver
 

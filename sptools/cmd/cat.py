@@ -33,7 +33,7 @@ def cat(
         sp-capture sim:fm,pace=0,lose=2 --duration 1s | sp-cat --gaps
         sp-capture sim:tone,pace=0 -s 1M --duration 1s | sp-cat -o tone.cu8
         sp-capture sim:telemetry,pace=0 --duration 2s | sp-cat -j
-    Memory: streams.
+    Memory: does not grow with the length of the input.
     """
     from sptools import log, stream
     from sptools.filter import Pass, drive

@@ -37,7 +37,7 @@ def demod(
         sp-capture sim:nbfm,pace=0 -f 145M -s 1M --duration 2s | sp-demod nbfm -f 145.35M -l 20 -o voice.wav
         sp-capture sim:adsb,pace=0 --duration 1s | sp-demod adsb -t
         sp-capture sim:fm,pace=0 --duration 1s | sp-demod raw -r 240k -o narrow.sigmf-meta
-    Memory: streams.
+    Memory: does not grow with the length of the input.
     """
     from sptools import registry, sane, stream
     from sptools.channels import Channels

@@ -49,7 +49,7 @@ def psd(
         sp-capture sim:fm,pace=0 --duration 2s | sp-psd -t
         sp-capture sim:tone,pace=0 -s 1M --duration 2s | sp-psd --bins 4096 --window blackmanharris -o tone.csv
         sp-capture sim:fm,pace=0 --sweep 98M:102M:2M --dwell 20ms --rounds 1 | sp-psd --interval 20ms --crop 0.2 --stitch -t
-    Memory: streams; with --stitch it holds one round.
+    Memory: does not grow with the length of the input; with --stitch one round is held.
     """
     from sptools import sane, stream
     from sptools.filter import drive

@@ -8,6 +8,7 @@ BLOCKS, ASCII = " ▁▂▃▄▅▆▇█", " .:-=+*#@"
 # xterm's 256 colours from cold to hot: one for each height
 RAMP = (17, 18, 26, 37, 41, 112, 220, 208, 196)
 SPREAD_dB = 25.0  # the least that the heights stand for, so that noise alone does not look like signals
+STEP_dB = 5.0  # of the scale that is shown
 FOLLOW = 0.1  # share by which the scale follows a quieter spectrum; to a louder one it jumps
 
 
@@ -15,13 +16,14 @@ class Bars:
     """Keeps the scale from line to line, so that lines under one another can be compared."""
 
     def __init__(self) -> None:
-        self.low = self.high = float("nan")
+        self.low = self.high = float("nan")  # exact, followed
+        self.bottom = self.top = float("nan")  # shown: multiples of STEP_dB that change seldom
 
     def line(self, power: np.ndarray, columns: int, *, colour: bool, unicode: bool) -> str:
         """`power`: dB, NaN where nothing was measured. Each column shows the strongest of its bins."""
         shown = squeeze(power, columns)
         self._scale(shown)
-        heights = (shown - self.low) / (self.high - self.low) * 8
+        heights = (shown - self.bottom) / (self.top - self.bottom) * 8
         signs = BLOCKS if unicode else ASCII
         parts, last = [], -1
         for height in heights:
@@ -32,7 +34,20 @@ class Bars:
             parts.append("?" if height != height else signs[step])
         return "".join(parts) + ("\x1b[0m" if colour and parts else "")
 
+    def scale(self, unicode: bool) -> str:
+        """`▁ -105 to █ -50`: what the lowest and the highest bar stand for."""
+        signs = BLOCKS if unicode else ASCII
+        return f"{signs[1]} {self.bottom:.0f} to {signs[8]} {self.top:.0f}"
+
     def _scale(self, shown: np.ndarray) -> None:
+        self._follow(shown)
+        if not abs(self.low - self.bottom) < STEP_dB:
+            self.bottom = round(self.low / STEP_dB) * STEP_dB
+        if not self.top - 2 * STEP_dB < self.high <= self.top:
+            self.top = float(np.ceil(self.high / STEP_dB)) * STEP_dB
+        self.top = max(self.top, self.bottom + SPREAD_dB)
+
+    def _follow(self, shown: np.ndarray) -> None:
         known = shown[np.isfinite(shown)]
         if not len(known):
             known = np.zeros(1)

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Mapping
 from typing import Any
 
 
-def width() -> int:
-    """Columns of the window now; COLUMNS overrides, 80 where there is no window."""
-    return max(20, shutil.get_terminal_size((80, 24)).columns)
+def window(output: Any, env: Mapping[str, str] = os.environ) -> int | None:
+    """Columns of the window now; COLUMNS overrides. None: a pipe or a file, which has no window."""
+    said = env.get("COLUMNS", "")
+    if said.isdecimal() and int(said):
+        return max(20, int(said))
+    try:
+        return max(20, os.get_terminal_size(output.fileno()).columns or 80)
+    except (AttributeError, ValueError, OSError):
+        return None
 
 
 def colour(output: Any, env: Mapping[str, str] = os.environ) -> bool:

@@ -1,39 +1,43 @@
-"""A line for people. The same on a terminal, a pipe and a file, but for colour."""
+"""A line for people. The same on a terminal, a pipe and a file, but for colour and width."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from sptools.continuity import Continuity
-from sptools.formats import _fields, _terminal
+from sptools.formats import _aircraft, _fields, _terminal
 from sptools.formats._bars import Bars
 from sptools.formats._convert import level_dBFS
 from sptools.formats._fields import iso, printable
+from sptools.formats._table import Column, day_and_time, fit, head
 from sptools.record import IQ, Item, Message, Rows, Spectrum, Start, components, is_complex
 from sptools.units import format_scaled
 
-# An aircraft's columns: which of these the message has, how wide, the unit. The decoder's other fields are for jsonl.
-AIRCRAFT = (
-    (("icao",), 6, ""), (("callsign",), 8, ""), (("squawk",), 4, ""), (("altitude_ft", "gnss_altitude_ft"), 7, "ft"),
-    (("latitude",), 11, "°"), (("longitude",), 12, "°"), (("ground_speed_kt", "airspeed_kt"), 8, "kt"),
-    (("track_deg", "heading_deg"), 7, "°"), (("vertical_rate_ftpmin",), 12, "ft/min"),
+# A block of samples: 69 columns
+BLOCK = (
+    Column("time", -15), Column("sample", 12), Column("count", 7, 2), Column("type", -7, 1), Column("S/s", 6),
+    Column("Hz", 10), Column("dBFS", 6),
 )  # fmt: skip
-
-WIDE = 100  # columns of a window in which the unit is spelled out
+LEAST = 8  # columns of a bar, below which none is drawn
 
 
 def write(output: Any) -> TextSink:
-    """A line for each record: blocks with their level and gaps, messages as a table, a spectrum as a bar that fits the
-    window, rows as key=value. Cannot be read back: use jsonl for that."""
+    """A line for each record, for people: it cannot be read back.
+
+    Blocks show their level and losses, messages are a table, a spectrum is a bar, rows are key=value. Where columns need
+    names, or a bar its axis and scale, a line above tells them once, and again when they change. Times are UTC. A table
+    leaves out what the window has no room for.
+    """
     return TextSink(output)
 
 
 class TextSink:
-    """What one block of the input gives is written at once. Width and colour are asked for anew with every spectrum:
-    windows change."""
+    """What one block of the input gives is written at once. Before each, width and colour are asked for anew: windows
+    change."""
 
     prompt = True
 
@@ -43,8 +47,10 @@ class TextSink:
         self.channel = ""
         self._lines: list[str] = []
         self.several = False  # channels: each line says whose it is
+        self.window: int | None = None
         self._follow: dict[str, Continuity] = {}
         self._bars: dict[str, Bars] = {}
+        self._above: dict[str, tuple[tuple, list[int]]] = {}  # what a channel's last line of names depended on, columns
 
     def put(self, item: Item) -> None:
         follow = self._follow.setdefault(item.channel if isinstance(item, Start) else self.channel, Continuity())
@@ -55,14 +61,18 @@ class TextSink:
             if verdict == "gap" and item.name not in ("IQ", "Audio"):
                 self._write([f"-- {lost} records lost"])
             return
+        if not self._lines:
+            self.window = _terminal.window(self.output)
+            if self.several and self.window is not None:
+                self.window -= len(printable(self.channel)) + 2
         if isinstance(item, Message):
-            lines = [message(item)]
+            lines = self._message(item)
         elif isinstance(item, Spectrum):
-            lines = [self._spectrum(item)]
+            lines = self._spectrum(item)
         elif isinstance(item, Rows):
             lines = [row(values) for values in item.values]
         else:
-            lines = [block(item, lost if verdict == "gap" else 0)]
+            lines = self._block(item, lost if verdict == "gap" else 0)
         self._write(lines)
 
     def flush(self) -> None:
@@ -82,58 +92,94 @@ class TextSink:
         before = printable(self.channel) + "  " if self.several else ""
         self._lines += [f"{before}{line}\n" for line in lines]
 
-    def _spectrum(self, item: Spectrum) -> str:
-        colour, unicode = _terminal.colour(self.output), _terminal.unicode()
+    def _names(self, columns: Sequence[Column], day: str) -> tuple[list[str], list[int]]:
+        """(the line of names, where day, window or kind of record changed; which columns are shown)."""
+        key = (columns[-1].name, day, self.window)
+        known, shown = self._above.get(self.channel, (None, []))
+        if known == key:
+            return [], shown
+        shown = fit(columns, self.window)
+        self._above[self.channel] = key, shown
+        return [head(columns, shown, day)], shown
+
+    def _message(self, item: Message) -> list[str]:
+        if "icao" not in item.fields:
+            return [message(item)]
+        day, clock = day_and_time(item.time, 3)
+        lines, shown = self._names(_aircraft.COLUMNS, day)
+        return [*lines, _aircraft.row(item, clock, shown)]
+
+    def _block(self, item: IQ, lost: int) -> list[str]:
+        day, clock = day_and_time(item.time, 6)
+        lines, shown = self._names(BLOCK, day)
+        return [*lines, block(item, clock, shown) + (f"  lost {lost}" if lost else "")]
+
+    def _spectrum(self, item: Spectrum) -> list[str]:
+        """`20:26:40.1 ▁▁▃█▁▁ 99.7M -32.1`: time, bar, and the strongest bin; above it the axis and the scale."""
         power = components(item)
-        width = _terminal.width()
-        before = f"{iso(item.time, 1)[11:-1]} {format_scaled(round(item.freq - item.span / 2)):>6} "
-        after = f" {format_scaled(round(item.freq + item.span / 2)):<6} {peak(item, power, unit=width >= WIDE)}"
-        room = width - len(before) - len(after)
-        if self.several:
-            room -= len(printable(self.channel)) + 2
+        day, clock = day_and_time(item.time, 1)
+        before, after = f"{clock:<10} ", " " + peak(item, power)
+        window = 80 if self.window is None else self.window
+        room = window - len(before) - len(after)
+        if room < LEAST:
+            return [before + after]
+        colour, unicode = _terminal.colour(self.output), _terminal.unicode()
         bars = self._bars.setdefault(self.channel, Bars())
-        drawn = bars.line(power, room, colour=colour, unicode=unicode) if room >= 8 else ""
-        return before + drawn + after
+        drawn = bars.line(power, room, colour=colour, unicode=unicode)
+        room = min(room, len(power))
+        scale = f"{bars.scale(unicode)} {printable(item.unit)}"
+        low, high = (edge(item.freq + side * item.span / 2, item.span / max(1, room)) for side in (-1, 1))
+        key = (day, scale, low, high, room)
+        lines = []
+        if self._above.get(self.channel) != (key, []):
+            self._above[self.channel] = key, []
+            lines = [line[:window].rstrip() for line in axis(day, low, scale, high, room)]
+        return [*lines, before + drawn + after]
 
 
-def peak(item: Spectrum, power: np.ndarray, *, unit: bool) -> str:
-    """`peak 99.7M -32.1 dBFS/Hz`: the strongest bin, its frequency rounded to what a bin can tell."""
-    said = printable(item.unit) if unit else "dB"
+def axis(day: str, low: str, scale: str, high: str, columns: int) -> list[str]:
+    """The edges above the ends of a bar, the scale between them, or above where they leave no room."""
+    room = columns - len(low) - len(high)
+    if room >= len(scale) + 2:
+        return [f"{day:<10} {low}{scale:^{room}}{high} {'peak':>9}"]
+    return [f"{day:<10} {scale}", f"{'':<10} {low}{'':<{max(1, room)}}{high} {'peak':>9}"]
+
+
+def edge(freq: float, step: float) -> str:
+    """A frequency rounded to what a step of so many Hz can tell."""
+    if not (math.isfinite(freq) and math.isfinite(step)):
+        return str(freq)
+    grid = 10.0 ** math.floor(math.log10(step)) if step > 0 else 1.0
+    return format_scaled(round(round(freq / grid) * grid, 3))
+
+
+def peak(item: Spectrum, power: np.ndarray) -> str:
+    """`   99.7M  -32.1`: the strongest bin."""
     if not len(power) or np.isnan(power).all():
-        return f"peak none {said}"
+        return f"{'none':>9} {'':>6}"
     k = int(np.nanargmax(power))
     step = item.span / len(power)
-    freq = item.freq + (k - len(power) // 2) * step
-    grid = 10.0 ** math.floor(math.log10(step)) if step > 0 else 1.0
-    return f"peak {format_scaled(round(round(freq / grid) * grid, 3)):<8} {float(power[k]):6.1f} {said}"
+    return f"{edge(item.freq + (k - len(power) // 2) * step, step):>9} {float(power[k]):6.1f}"
 
 
-def block(item: IQ, lost: int) -> str:
+def block(item: IQ, clock: str, shown: list[int]) -> str:
     kind = item.datatype + (f"x{item.channels}" if item.channels > 1 else "")
-    level = level_dBFS(components(item), item.datatype)
-    rate = f"{format_scaled(item.rate)}S/s" if math.isfinite(item.rate) else f"{item.rate} S/s"
-    line = f"{iso(item.time, 6)} sample {item.sample:>12} count {item.count:>7} {printable(kind)} {rate}"
-    if is_complex(item.datatype) or item.freq:
-        line += f" {format_scaled(item.freq)}Hz" if math.isfinite(item.freq) else f" {item.freq} Hz"
-    return line + f" level {level:6.1f} dBFS" + (f"  gap: {lost} samples lost" if lost else "")
+    texts = (
+        clock, str(item.sample), str(item.count), printable(kind), scaled(item.rate),
+        scaled(item.freq) if is_complex(item.datatype) or item.freq else "-",
+        f"{level_dBFS(components(item), item.datatype):.1f}",
+    )  # fmt: skip
+    return " ".join([BLOCK[i].cell(texts[i]) for i in shown])
+
+
+def scaled(value: float) -> str:
+    return format_scaled(value) if math.isfinite(value) else str(value)
 
 
 def message(item: Message) -> str:
+    words = " ".join(pair(key, value) for key, value in item.fields.items())
     before = f"{iso(item.time, 6)} {printable(item.protocol)}"
-    if "icao" not in item.fields:
-        words = " ".join(pair(key, value) for key, value in item.fields.items())
-        return f"{before} {item.level:6.1f} dBFS {printable(item.raw)} {words}".rstrip()
-    fields, cells = item.fields, []
-    for names, width, unit in AIRCRAFT:
-        for name in names:
-            if name in fields:
-                text = short(fields[name]) + unit
-                cells.append(text.rjust(width) if unit else text.ljust(width))
-                break
-        else:
-            cells.append(" " * width)
-    note = "" if item.valid == "crc" else f" ({item.valid})"
-    return f"{before} {' '.join(cells)} {item.level:6.1f} dBFS {printable(item.raw)}{note}"
+    return f"{before} {item.level:6.1f} dBFS {printable(item.raw)} {words}".rstrip()
 
 
 def row(values: dict) -> str:

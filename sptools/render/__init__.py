@@ -54,7 +54,7 @@ def facts(setting: Setting) -> str:
     if setting.required and not setting.positional:
         found.append("required")
     elif default is True or (setting.takes_value and default is not None and default not in ([], "", setting)):
-        if not setting.required:
+        if not setting.required and not setting.negative:
             found.append(f"default {'on' if default is True else setting.format(default)}")
     if setting.within:
         found.append(span(setting, setting.within))
@@ -66,9 +66,10 @@ def facts(setting: Setting) -> str:
 
 
 def meaning(setting: Setting) -> str:
-    """The help of a setting with its facts in brackets."""
+    """The help of a setting with its facts in brackets; where the flag turns it off, what that does."""
     told = facts(setting)
-    return f"{setting.help} ({told})" if told else setting.help
+    help = f"do not {setting.help}" if setting.negative and setting.help else setting.help
+    return f"{help} ({told})" if told else help
 
 
 def flag_text(setting: Setting) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from sptools import registry
 from sptools.describe import Description, Setting
 from sptools.interface import Interface
@@ -11,6 +13,16 @@ WIDTH = 96
 COLUMN = 28  # where the meaning of a flag begins
 
 
+def width() -> int:
+    """Columns of the window, at most WIDTH; COLUMNS overrides. A pipe gets WIDTH."""
+    said = os.environ.get("COLUMNS", "")
+    try:
+        columns = int(said) if said.isdecimal() and int(said) else os.get_terminal_size(1).columns
+    except OSError:
+        return WIDTH
+    return max(40, min(WIDTH, columns or WIDTH))
+
+
 def render(interface: Interface) -> str:
     own, special = interface.own, interface.special
     mode = f" {interface.mode}" if interface.mode and not interface.endpoint else ""
@@ -18,7 +30,7 @@ def render(interface: Interface) -> str:
     rows = [title, "", f"Usage: {usage(interface)}", ""]
     if special:
         if interface.endpoint:
-            rows += [*prose(own.text), *wrap(f"{interface.mode}: {special.summary}", WIDTH), ""]
+            rows += [*prose(own.text), *wrap(f"{interface.mode}: {special.summary}", width()), ""]
         rows += prose(special.text)
     else:
         rows += prose(own.text)
@@ -50,7 +62,7 @@ def usage(interface: Interface) -> str:
 def prose(text: str) -> list[str]:
     rows = []
     for part in paragraphs(text):
-        rows += [*(part.split("\n") if is_literal(part) else wrap(part, WIDTH)), ""]
+        rows += [*(part.split("\n") if is_literal(part) else wrap(part, width())), ""]
     return rows
 
 
@@ -76,7 +88,7 @@ def section(title: str, settings: list[Setting]) -> list[str]:
 
 def entry(head: str, text: str) -> list[str]:
     """A flag and its meaning, hanging in two columns."""
-    body = [row.strip() for row in wrap(text, WIDTH - COLUMN)]
+    body = [row.strip() for row in wrap(text, width() - COLUMN)]
     if len(head) + 2 > COLUMN:
         return [head, *(" " * COLUMN + row for row in body)]
     first = head.ljust(COLUMN) + (body[0] if body else "")
@@ -85,7 +97,7 @@ def entry(head: str, text: str) -> list[str]:
 
 def exit_status() -> list[str]:
     text = "; ".join(f"{code} {meaning.partition(':')[0]}" for code, meaning in EXIT.items())
-    return ["Exit status:", *wrap(text, WIDTH, "  "), ""]
+    return ["Exit status:", *wrap(text, width(), "  "), ""]
 
 
 def notes(own: Description, special: Description | None) -> list[str]:
@@ -94,5 +106,5 @@ def notes(own: Description, special: Description | None) -> list[str]:
     for title in ("memory", "caveats", "source"):
         for description in (own, special):
             if description and title in description.sections:
-                rows += wrap(f"{title.capitalize()}: {description.sections[title]}", WIDTH)
+                rows += wrap(f"{title.capitalize()}: {description.sections[title]}", width())
     return [*rows, ""] if rows else []

@@ -50,7 +50,9 @@ def tool(run: Common, source: str, others: list[str] = ["-"], *, freq: Live[Hert
     if source == "reload":
         with open(run.config, "w") as file:
             file.write("[tool]\\nwidth = '20k'\\nlevel = 3\\nfreq = '7k'\\n")
-        print(json.dumps(run.reload()), run.values("width"), run.origin("width"), run.values("level"))
+        changed = run.reload()
+        print(json.dumps(changed), run.values("width"), run.origin("width"), run.values("level"))
+        print(run.said(changed), json.dumps(run.later()), run.said({"level": None}))
         return
     given = {k: v for k, v in locals().items() if k not in ("run", "raises")}
     common = {"output": run.output, "duration": run.duration, "verbose": run.verbose, "origin": run.origin("freq")}
@@ -132,6 +134,9 @@ def test_help_is_complete_and_fits(run):
         assert part in text
     assert "Hertz" not in text and max(map(len, text.split("\n"))) <= 100
     assert run("tool", "-h", "x").stdout == text
+    narrow = run("tool", "-h", env={"COLUMNS": "60"}).stdout
+    assert max(map(len, narrow.split("\n"))) <= 60 < max(map(len, text.split("\n")))
+    assert narrow.split() == text.split() == run("tool", "-h", env={"COLUMNS": "500"}).stdout.split()
 
 
 def test_version(run):
@@ -163,7 +168,8 @@ def test_environment_and_file_arrive_too(run, tmp_path):
     "arguments, said",
     [
         ([], "SOURCE is missing"),
-        (["x", "--frek", "1"], "no such option: --frek"),
+        (["x", "--frek", "1"], "no such option: --frek: did you mean --freq? (try"),
+        (["x", "-s", "2M"], "the input tells its rate"),
         (["x", "-f"], "try sp-tool --help"),
         (["x", "-f", "99.7m"], "--freq 99.7m: '99.7m' has two readings: milli (0.0997) or mega (99.7M)"),
         (["x", "-f", "1", "-f", "2"], "--freq is given twice: 1 and 2"),
@@ -181,9 +187,18 @@ def test_a_wrong_line_is_one_line_and_2(run, arguments, said):
 def test_wrong_configuration_is_78(run, tmp_path):
     path = tmp_path / "c.toml"
     path.write_text("[tool]\nfrek = 1\n")
-    assert "has no key 'frek'; valid are" in run("tool", "x", "--config", str(path), code=78).stderr
+    assert "has no key 'frek': did you mean freq? there are" in run("tool", "x", "--config", str(path), code=78).stderr
     assert "SP_TOOL_FREQ=z" in run("tool", "x", env={"SP_TOOL_FREQ": "z"}, code=78).stderr
     assert "no such" in run("tool", "x", "--config", "/nowhere.toml", code=78).stderr
+    path.write_text("[tol]\nfreq = 1\n")
+    assert "no tool reads [tol]: did you mean tool?" in run("tool", "x", "--config", str(path), code=78).stderr
+
+
+def test_a_variable_that_sets_nothing_is_told_of(run):
+    env = {"SP_TOOL_FRQ": "1", "SP_CONTROL": "1", "SP_TOOL_KIND": "b", "SP_TOOLS": "x", "SP_TOOL_EMPTY": ""}
+    assert run("tool", "x", env=env).stderr == "sp-tool: SP_TOOL_FRQ sets nothing: did you mean SP_TOOL_FREQ?\n"
+    env = {"SP_DEMOD_TONE": "1k", "SP_DEMOD_BEEP_TONE": "1k", "SP_DEMOD_WBFM_DEEMPHASIS": "0", "SP_DEMOD_QQQ": "1"}
+    assert run("demod", "beep", env=env).stderr == "sp-demod: SP_DEMOD_QQQ sets nothing: sp-demod has no such setting\n"
 
 
 @pytest.mark.parametrize("name", ["BadData", "NoInput", "Unavailable", "CannotCreate", "IOFailure", "BadConfig"])
@@ -235,7 +250,7 @@ def test_reload_gives_live_settings_that_changed(run, tmp_path):
     path = tmp_path / "c.toml"
     path.write_text("[tool]\n")
     done = run("tool", "reload", "-f", "5k", "--config", str(path))
-    assert done.stdout == f'{{"width": 20000.0}} 20000.0 {path} None\n'
+    assert done.stdout == f'{{"width": 20000.0}} 20000.0 {path} None\nwidth 20k ["level"] level off\n'
 
 
 def test_print_config_is_toml_that_means_the_same(run, tmp_path):
@@ -271,6 +286,7 @@ def test_settings_of_a_mode_are_flags(run):
     assert got["settings"] == {"tone": 3e3, "squelch": 7} and got["squelch"] is None and got["fill"] == "beep"
     assert "outside 20 to 20k" in run("demod", "beep", "--tone", "1", code=2).stderr
     assert "did you mean beep?" in run("demod", "beeb", code=2).stderr
+    assert "no demodulator 'WBFM': did you mean wbfm?" in run("demod", "WBFM", code=2).stderr
     assert "MODE is missing" in run("demod", code=2).stderr
 
 
@@ -283,6 +299,7 @@ def test_a_receiver_brings_its_settings(run):
     assert got["settings"] == {"serial": "1", "gain": 3, "freq": 99.7e6, "direct": "q"}
     assert "no key 'gan'" in run("capture", "rtlsdr:0,gan=3", code=2).stderr
     assert "outside 0 to 2.3G" in run("capture", "rtlsdr:0", "-f", "3G", code=2).stderr
+    assert "--freq 99.7: 99.7 Hz? for megahertz write 99.7M" in run("capture", "sim:fm", "-f", "99.7", code=2).stderr
     assert json.loads(run("capture").stdout)["mode"] is None
 
 
@@ -304,6 +321,13 @@ def test_completion_knows_flags_modes_and_files(run, tool, tmp_path):
     assert complete("sp-demod", "beep", "--to") == ["--tone"]
     assert complete("sp-demod", "--to") == []
     assert complete("sp-demod", "--print-completion", "z") == ["zsh"]
+    assert complete("sp-demod", "--print-completion", "=", "z") == ["zsh"]
+    (tmp_path / "bell").touch()
+    assert complete("sp-demod", "be") == ["beep"] and complete("sp-demod", "beep", "be") == ["bell"]
+    assert complete("sp-demod", "-q", "be") == ["beep"]
+    script = run("capture", "--print-completion", "bash").stdout.replace("_sp_capture", "_sp_demod")
+    assert complete("sp-capture", "rtls") == ["rtlsdr:"] and complete("sp-capture", "sim", ":", "ads") == ["adsb"]
+    assert complete("sp-capture", "sim", ":", "nbfm", "--pa") == ["--pace"] and complete("sp-capture", "be") == ["bell"]
 
 
 def test_generated_files_are_current_and_clean(tree):

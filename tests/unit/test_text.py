@@ -38,16 +38,17 @@ def test_blocks_show_level_and_gaps(tmp_path):
     items = blocks([1000, 1000], skip={1: 77})
     tone = np.exp(2j * np.pi * np.arange(1000) / 20) / 2
     items[1].data = np.rint(tone.view(float) * 127.5 + 127.5).astype(np.uint8)
-    first, second = written(tmp_path, items)
-    assert first.startswith("2026-05-28T20:26:40.123456Z sample")
-    assert " 2.4MS/s 99.7MHz level   -6.0" in first and "gap" not in first
-    assert second.endswith("gap: 77 samples lost") and " 1077 " in second
+    names, first, second = written(tmp_path, items)
+    assert names.split() == ["2026-05-28", "sample", "count", "type", "S/s", "Hz", "dBFS"]
+    assert first.split() == ["20:26:40.123456", "0", "1000", "cu8", "2.4M", "99.7M", "-6.0"] and len(first) < 80
+    assert [first.index(end) + len(end) for end in ("2.4M", "99.7M")] == [names.index(n) + len(n) for n in ("S/s", "Hz")]
+    assert second.endswith("  lost 77") and " 1077 " in second
 
 
 def test_empty_and_strange_blocks(tmp_path):
     strange = IQ(2**62, 0, float("nan"), float("inf"), datatype="cf32_le", data=np.full(2, np.nan, np.float32))
     lines = written(tmp_path, [IQ(0, 0, 1e6, data=b""), strange, IQ(-(2**62), 0, 1e6, data=b"\x80\x80")])
-    assert len(lines) == 3 and "nan dBFS" in lines[0]
+    assert len([line for line in lines if "dBFS" not in line]) == 3 and "   nan" in lines[1]
 
 
 def test_aircraft_stand_in_columns(tmp_path):
@@ -59,10 +60,38 @@ def test_aircraft_stand_in_columns(tmp_path):
             message(icao="485020", ground_speed_kt=159.2, track_deg=182.88, vertical_rate_ftpmin=-832),
         ],
     )
-    assert len({line.index("dBFS") for line in lines}) == 1
-    assert "4840D6 KLM1023 " in lines[0] and lines[0].endswith("8d4840d6")
-    assert "38000ft    52.2572°     3.91937°" in lines[1]
-    assert "159.2kt 182.88°   -832ft/min" in lines[2]
+    assert lines[0] == "2026-05-28   icao   callsign sqwk    ft      lat       lon   kt deg ft/min  dB   raw"
+    assert lines[1] == "20:26:40.123 4840D6 KLM1023                                                -12   8d4840d6"
+    assert lines[2] == "20:26:40.123 40621D               38000  52.2572    3.9194                 -12   8d4840d6"
+    assert lines[3] == "20:26:40.123 485020                                         159 183   -832 -12   8d4840d6"
+
+
+def test_a_table_leaves_out_what_has_no_room(tmp_path, monkeypatch):
+    heard = message(icao="4840D6", squawk="7000", altitude_ft=38000, latitude=-51.2, longitude=-179.99999, track_deg=5.0,
+                    ground_speed_kt=1200, vertical_rate_ftpmin=-10000)  # fmt: skip
+    heard.valid = "repaired"
+    ends = {109: "-12 r 8d4840d6", 80: "-10000 -12 r", 75: "-10000 -12 r", 60: "-180.0000 1200", 20: "-180.0000"}
+    for columns, said in ends.items():
+        monkeypatch.setenv("COLUMNS", str(columns))
+        names, line = written(tmp_path, [heard])
+        assert line.endswith(said) and max(len(names), len(line)) <= max(columns, 58)
+        assert ("sqwk" in names) == ("7000" in line) == (columns >= 80)
+    names, line = written(tmp_path, [IQ(0, 0, 2.4e6, 1090.5e6, data=b"ab")])
+    assert names.split()[-1] == "dBFS" and "count" not in names
+
+
+def test_names_stand_above_once_and_again_on_another_day(tmp_path):
+    day = 86_400 * 10**9
+    items = [blocks([10])[1], blocks([10])[1], blocks([10])[1]]
+    items[2].time += day
+    assert [line.split()[0] for line in written(tmp_path, items)] == [
+        "2026-05-28", "20:26:40.123456", "20:26:40.123456", "2026-05-29", "20:26:40.123456",
+    ]  # fmt: skip
+
+
+def test_odd_values_of_an_aircraft(tmp_path):
+    lines = written(tmp_path, [message(icao=None, altitude_ft=float("nan"), latitude=1e300, track_deg="x", squawk=[1])])
+    assert len(lines) == 2 and lines[1].split()[1:5] == ["-", "[1]", "-", "1e+300"]
 
 
 def test_other_messages_and_rows(tmp_path):
@@ -82,7 +111,7 @@ def test_control_bytes_do_not_reach_the_terminal(tmp_path, monkeypatch):
     items[3].protocol = items[3].raw = nasty
     put(text, tmp_path / "x.txt", items)
     data = (tmp_path / "x.txt").read_bytes().decode()
-    assert "\\x1b" in data and not set(data) & set("\x1b\x07\u202e\x9b") and data.count("\n") == 5
+    assert "\\x1b" in data and not set(data) & set("\x1b\x07\u202e\x9b") and data.count("\n") == 9
 
 
 @pytest.mark.parametrize("columns", [40, 80, 133])
@@ -91,10 +120,25 @@ def test_a_spectrum_fits_the_window(tmp_path, monkeypatch, columns, bins):
     monkeypatch.setenv("COLUMNS", str(columns))
     power = np.full(bins, -100.0)
     power[bins // 4] = -10
-    (line,) = written(tmp_path, [spectrum(power)])
-    assert len(line) <= max(columns, 50) and "peak 99.2M     -10.0 dB" in line
-    if columns >= 80:
-        assert line.count("█") == 1
+    *above, line = written(tmp_path, [spectrum(power)])
+    assert all(len(row) <= columns for row in [*above, line]) and line.endswith(" 99.2M  -10.0")
+    assert "▁ -105 to █ -10 dBFS/Hz" in above[0] and above[-1].endswith("      peak")
+    assert {"98.7M", "100.7M"} <= set(above[-1].split()) and len(above) == (1 if columns >= 80 else 2)
+    assert line.count("█") == 1
+
+
+def test_edges_say_what_a_column_resolves():
+    assert text.edge(95.037891e6, 9.92e6 / 52) == "95M" and text.edge(98.8e6, 2.4e6 / 52) == "98.8M"
+    assert text.edge(100e6, 0.0) == "100M" and text.edge(float("nan"), 1.0) == "nan"
+
+
+def test_the_scale_is_told_again_when_it_changes(tmp_path, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    quiet, loud = np.full(64, -100.0), np.full(64, -100.0)
+    loud[9] = -20
+    lines = written(tmp_path, [spectrum(quiet), spectrum(quiet), spectrum(loud), spectrum(loud)])
+    assert ["dBFS/Hz" in line for line in lines] == [True, False, False, True, False, False]
+    assert "-75 dBFS/Hz" in lines[0] and "-20 dBFS/Hz" in lines[3]
 
 
 def test_squeeze_keeps_the_strongest_and_marks_holes():
@@ -130,8 +174,9 @@ def on_terminal(env, columns=100):
 def test_colour_on_a_terminal_only_unless_asked_for(tmp_path):
     shown = on_terminal(BARE)
     bare = re.sub(r"\x1b\[[0-9;]*m", "", shown).rstrip("\r\n")
-    assert "\x1b[38;5;196m█" in shown and "peak 100.4648M" in bare
-    assert len(bare) == 100 and len(re.sub(r"\x1b\[[0-9;]*m", "", on_terminal(BARE, 132)).rstrip("\r\n")) == 132
+    assert "\x1b[38;5;196m█" in shown and bare.endswith(" 100.4648M  -20.0")
+    widest = re.sub(r"\x1b\[[0-9;]*m", "", on_terminal(BARE, 132)).splitlines()[-1]
+    assert len(bare.splitlines()[-1]) == 100 and len(widest) == 132
     assert "\x1b" not in on_terminal(BARE | {"NO_COLOR": "1"})
     assert "\x1b" not in on_terminal(BARE | {"TERM": "dumb"})
 
@@ -139,11 +184,11 @@ def test_colour_on_a_terminal_only_unless_asked_for(tmp_path):
         return subprocess.run([sys.executable, "-c", SPECTRUM, "-"], env=env, check=True, capture_output=True).stdout.decode()
 
     plain = piped(BARE)
-    assert "\x1b" not in plain and "█" in plain and len(plain) == 81
+    assert "\x1b" not in plain and "█" in plain and len(plain.splitlines()[-1]) == 80
     assert "\x1b" in piped(BARE | {"FORCE_COLOR": "1"}) and "\x1b" in piped(BARE | {"CLICOLOR_FORCE": "1"})
     assert "\x1b" not in piped(BARE | {"FORCE_COLOR": "1", "NO_COLOR": "1"})
     ascii_ = piped(BARE | {"LANG": "C"})
-    assert ascii_.isascii() and "@" in ascii_ and len(ascii_) == 81
+    assert ascii_.isascii() and "@" in ascii_ and len(ascii_.splitlines()[-1]) == 80
 
 
 @pytest.mark.parametrize(
@@ -161,3 +206,6 @@ def test_several_channels_are_told_apart(tmp_path):
     items = [Start({"name": "Message"}, "site/a"), message(), Start({"name": "Message"}, "site/b"), message()]
     _, second = written(tmp_path, items)
     assert second.startswith("site/b  2026-")
+    items[1:4:2] = message(icao="4840D6"), IQ(EPOCH, 0, 1e6, data=b"ab")
+    lines = written(tmp_path, [*items, items[0], items[1]])
+    assert [line[:8] for line in lines[1:]] == ["20:26:40", "site/b  ", "site/b  ", "site/a  "]

@@ -31,7 +31,7 @@ complete -c sp-capture -l print-config -d 'print the configuration with its orig
 complete -c sp-capture -l print-completion -x -a 'bash zsh fish' -d 'print the completion script for bash, zsh or fish and stop'
 complete -c sp-capture -l version -s V -d 'print name and version and stop'
 complete -c sp-capture -l help -s h -d 'print this help and stop'
-complete -c sp-capture -n __fish_is_first_arg -a 'file: rtlsdr: rtltcp: sim:'
+complete -c sp-capture -n __fish_is_first_arg -a 'file: rtlsdr: rtltcp: sim:adsb sim:am sim:fm sim:nbfm sim:telemetry sim:tone'
 complete -c sp-capture -n 'string match -q -- "* file:*" (commandline -p)' -l datatype -x -d 'of raw samples, where the name’s suffix does not tell: cu8, ci8, ci16_le, cf32_le'
 complete -c sp-capture -n 'string match -q -- "* file:*" (commandline -p)' -l pace -x -d 'times real time; 0 flat out (0 to 1000)'
 complete -c sp-capture -n 'string match -q -- "* file:*" (commandline -p)' -l loop -x -d 'play so many times; true for ever (default 1)'

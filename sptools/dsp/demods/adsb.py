@@ -25,13 +25,13 @@ def adsb(
 
     Takes 2 MS/s or more (`-s 2M`; 2.4M and the like are interpolated). Every message has its bits (raw), who sent it (icao) and
     what it says: callsign, altitude, position, velocity, squawk. `valid` tells the evidence: crc, the parity is
-    intact; repaired, wrong bits were turned over and the aircraft is known; inferred, the parity hides the address, and it
-    is that of an aircraft heard in the last 60 s. A position appears with the second message of an even and odd pair;
+    intact; repaired (r in text), wrong bits were corrected and the aircraft is known; inferred (i), the parity hides the
+    address, and it is that of an aircraft heard in the last 60 s. A position appears with the second message of an even and odd pair;
     on the ground also at once if the receiver's own position is given.
 
     Settings:
-        repair: turn over a single wrong bit of a message from a known aircraft
-        aggressive: turn over two
+        repair: correct single wrong bits in messages from known aircraft
+        aggressive: correct two wrong bits as well (more false messages)
         latitude: where the receiver stands, degrees north
         longitude: where the receiver stands, degrees east
         latency: length of the piece that is searched at once
