@@ -72,7 +72,8 @@ class Input:
             if left is not None and left <= 0:
                 return []
             self._link.bell.wait(left)
-        out, self.stamps = [], []
+        out: list = []
+        self.stamps = []
         while self._queue and len(out) < PULL:
             number, data, stamp = self._queue.popleft()
             self._bytes -= len(data)

@@ -72,7 +72,7 @@ async def for_writing(
 async def _make(client: Any, place: Place, name: str, max_age: float | None, max_bytes: int | None) -> dict[str, Any]:
     age = MAX_AGE_s if max_age is None else max_age
     first = place.parts[0]
-    config = {
+    config: dict[str, Any] = {
         "name": name,
         "subjects": [first, f"{first}.>"] if name == first else [place.filter],
         "storage": "file",
