@@ -52,8 +52,9 @@ def file(
     recording = examine(address, datatype)
     recorded = {s.freq for s in recording.segments} - {None}
     for name, wanted, known in (("rate", rate, {recording.rate} - {None}), ("freq", freq, recorded)):
-        if wanted is not None and known - {wanted}:
-            said = format_scaled(known.pop())
+        others = [value for value in known if value is not None and value != wanted]
+        if wanted is not None and others:
+            said = format_scaled(others[0])
             raise Usage(f"{address} was recorded with {name}={said}: it cannot be played with {format_scaled(wanted)}")
     rate = rate or recording.rate
     if rate is None:
