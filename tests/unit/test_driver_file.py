@@ -278,6 +278,6 @@ def test_a_pipe_may_end_with_nothing_or_half_a_sample(fifo):
     with pytest.raises(NoInput):
         everything(receiver)
     receiver.close()
-    write(b"ab")
+    write()
     with pytest.raises(Usage, match="once only"):
         file(path, datatype="cu8", rate=1e6, loop="2")
