@@ -73,6 +73,10 @@ def _one(place: str, as_json: bool) -> Iterator[str]:
         yield json.dumps({"input": source.name, "containers": containers, "records": records, "damaged": places.places})
     else:
         found = f"{places.places:,} damaged" if failure else "framing is sound"
-        yield f"{source.name}: {containers:,} containers, {records:,} blocks, {found}; {NO_CHECKSUM}"
+        yield f"{source.name}: {many(containers, 'container')}, {many(records, 'block')}, {found}; {NO_CHECKSUM}"
     if failure is not None:
         raise failure
+
+
+def many(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -14,8 +14,8 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from sptools import log
-from sptools.describe import Setting
-from sptools.errors import IOFailure, SpError, Usage
+from sptools.describe import SHORT, Setting
+from sptools.errors import IOFailure, SpError, Usage, guess
 from sptools.interface import Interface, Scan, scan
 
 
@@ -94,6 +94,8 @@ def dispatch(interface: Interface, command: Callable, arguments: list[str], foun
     flags = parse(interface, arguments)
     run, values = interface.resolve(flags)
     log.configure(interface.program, run.verbose, run.quiet)
+    for line in interface.warnings():
+        log.warning(line)
     return command(run, values) or 0
 
 
@@ -160,9 +162,21 @@ def parse(interface: Interface, arguments: list[str]) -> dict[str, Any]:
     except Exception as error:
         if not hasattr(error, "format_message"):  # typer's own errors have it
             raise
+        if hasattr(error, "possibilities"):
+            raise Usage(_no_flag(interface, error.option_name)) from None  # type: ignore[attr-defined]
         words = error.format_message().rstrip(".")
         raise Usage(f"{words[:1].lower()}{words[1:]} (try {interface.program} --help)") from None
     return _single(interface, found)
+
+
+def _no_flag(interface: Interface, flag: str) -> str:
+    """The sentence for a flag that nobody has."""
+    if flag in ("--rate", f"-{SHORT['rate']}") and interface.tool != "capture":
+        output = "; -r is the output's" if any(s.short == "-r" for s in interface.settings) else ""
+        return f"no such option: {flag}: the input tells its rate; for raw samples: fm.cu8,rate=2.4M{output}"
+    known = [f for s in interface.settings for f in (s.flag, s.negative) if f]
+    meant = guess(flag, known).rstrip() if flag.startswith("--") else ""
+    return f"no such option: {flag}{': ' if meant else ''}{meant} (try {interface.program} --help)"
 
 
 def _parameter(typer: Any, setting: Setting) -> tuple[str, Any, Any]:

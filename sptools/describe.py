@@ -102,6 +102,8 @@ class Setting:
     def _one(self, value: Any) -> Any:
         if isinstance(value, list | tuple | dict) and self.unit is not units.RANGE:
             raise Usage(f"{value!r} is more than one value")
+        if isinstance(value, bool):
+            value = str(value).lower()  # as TOML writes it
         if self.choices:
             for choice in self.choices:
                 if value == choice or str(value) == str(choice):

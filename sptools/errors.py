@@ -3,6 +3,10 @@
 Libraries raise these; only `cli` prints. A message says what, which value, and what to do.
 """
 
+from __future__ import annotations
+
+from collections.abc import Iterable
+
 
 class SpError(Exception):
     """Base of all expected failures. A subclass sets `code`, `restart` and perhaps `says`, a format over its facts."""
@@ -79,20 +83,51 @@ class BadConfig(SpError):
     code, restart = 78, False
 
 
-class RateTooLow(Usage):
+class Measured(Usage):
+    """One that says frequencies or rates, as the user writes them: 2.4M."""
+
+    def __str__(self) -> str:
+        from sptools.units import format_scaled
+
+        scaled = {k: format_scaled(round(v)) for k, v in self.facts.items() if isinstance(v, int | float)}
+        return self.says.format(**{**self.facts, **scaled})
+
+
+class RateTooLow(Measured):
     """The input is narrower than what is asked of it."""
 
-    says = "{what} needs at least {need:g} samples/s, the input has {have:g}: capture with a higher -s"
+    says = "{what} needs at least {need} samples/s, the input has {have}: capture with a higher -s"
 
 
-class OutsideBand(Usage):
+class SourceTooSlow(RateTooLow):
+    """A source cannot be made so narrow."""
+
+    says = "{what} needs at least {need} samples/s, you asked for {have}: give a higher rate, or none"
+
+
+class OutsideBand(Measured):
     """A frequency lies outside the captured band."""
 
-    says = "{freq:.0f} Hz is outside the captured band {low:.0f} to {high:.0f} Hz: tune nearer or capture wider"
+    says = "{freq} is outside the captured band {low} to {high}: tune nearer or capture wider"
 
 
 # An input that ends like this was good until then; what it gave is delivered and the outputs are whole.
 FAILS_LATE = (BadData, NoInput, Unavailable, IOFailure)
+
+
+def near(word: str, valid: Iterable[str]) -> str:
+    """The one of `valid` that was probably meant by `word`, or nothing."""
+    from difflib import get_close_matches
+
+    by_lower = {name.lower(): name for name in valid}
+    found = get_close_matches(word.lower(), by_lower, 1, 0.65)
+    return by_lower[found[0]] if found else ""
+
+
+def guess(word: str, valid: Iterable[str], before: str = "") -> str:
+    """`did you mean x? `, or nothing. `before` stands before the guess, as `--` of a flag."""
+    found = near(word, valid)
+    return f"did you mean {before}{found}? " if found else ""
 
 
 def all_codes() -> dict[int, bool]:

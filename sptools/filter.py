@@ -107,9 +107,12 @@ def drive(
 
     def reload() -> None:
         changed = common.reload()
+        said = common.said(changed)
         if changed and change:
             change(changed)
-            log.info("changed " + " ".join(f"{k}={v}" for k, v in changed.items()))
+            log.info(f"changed {said}")
+        if later := common.later():
+            log.warning(f"{', '.join(later)}: takes effect at the next start")
 
     configured = any(map(os.path.exists, paths(common.config)))  # else there is nothing to read again
     counted = stream.Counted(items, tally)

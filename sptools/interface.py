@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 from sptools import flags as common_flags
 from sptools import registry, url
 from sptools.describe import Description, Setting, read_signature
-from sptools.errors import Usage
-from sptools.settings import Common, Value, check_keys, read_files, resolve
+from sptools.errors import Usage, guess
+from sptools.settings import Common, Value, check_keys, check_tables, odd_variables, read_files, resolve
 
 
 class Scan(NamedTuple):
@@ -120,7 +120,7 @@ class Interface:
         if not self.modes:
             return
         if self.endpoint:
-            self._choose_driver(found.words)
+            self._choose_driver(found.words, strict)
         else:
             self._choose_mode(found.words, strict)
         if self.mode:
@@ -133,16 +133,24 @@ class Interface:
             return
         if not words:
             raise Usage(f"MODE is missing: there are {', '.join(valid)} (try {self.program} --help)")
-        registry.find(self.modes or "", words[0])  # a plug-in, or Usage with the valid names
+        try:
+            registry.find(self.modes or "", words[0])  # a plug-in
+        except Usage:
+            noun = registry.NOUNS.get(self.modes or "", "mode")
+            raise Usage(f"no {noun} {words[0]!r}: {guess(words[0], valid)}there are {', '.join(valid)}") from None
         self.mode = words[0]
 
-    def _choose_driver(self, words: list[str]) -> None:
+    def _choose_driver(self, words: list[str], strict: bool) -> None:
         """The word with a driver's prefix; else the first, which is a file. Without any the tool decides."""
         valid = self.mode_names()
         best = [word for word in words if word.partition(":")[0] in valid] or words
         if not best or best[0].partition(":")[0] == "" or best[0] == "":
             return
         self.source = url.parse(best[0], drivers=valid)
+        if strict and not self.source.driver:
+            from sptools.slips import check_recording
+
+            check_recording(best[0], self.source)
         self.mode = self.source.driver or ("file" if "file" in valid else None)
 
     def resolve(self, given: dict[str, Any]) -> tuple[Common, dict[str, Any]]:
@@ -155,6 +163,7 @@ class Interface:
         for setting in self.common.settings:
             setattr(run, setting.name, run.values(setting.name))
         run.live = [s.name for s in self.settings if s.live]
+        run._settings = {s.name: s for s in self.settings}
         arguments = {s.parameter: run.values(s.name) for s in self.positional}
         for setting in self.own.settings:
             taken = setting.name in self.shared and not run.given(setting.name)
@@ -170,7 +179,11 @@ class Interface:
         files = read_files(chosen)
         settings = self.settings
         valid = [s.name for s in settings if s.name not in common_flags.ACTIONS]
-        check_keys(files, self.tool, self.mode, valid, self.names_of_modes)
+        tools = sorted({*registry.names("cmd"), self.tool})
+        for file in files:
+            check_tables(file, tools)
+        own = [s.name for s in self.known if s.name in valid]
+        check_keys(files, self.tool, self.mode, valid, self.names_of_modes, own)
         keys = url.keys_for(self.source, self.special) if self.source and self.special else {}
         found = {}
         for setting in (*self.positional, *settings):
@@ -180,6 +193,11 @@ class Interface:
             else:
                 found[setting.name] = resolve(setting, self.tool, self.mode, flags=given, files=files, outer=outer)
         return found
+
+    def warnings(self) -> list[str]:
+        """What the environment says in vain."""
+        valid = [s.name for s in self.settings if s.name not in common_flags.ACTIONS]
+        return odd_variables(self.tool, registry.names("cmd"), valid, self.names_of_modes)
 
     def names_of_modes(self) -> dict[str, list[str]]:
         return {name: self.describe_mode(name).valid for name in self.mode_names()}

@@ -6,6 +6,7 @@ from typing import Any
 
 from sptools import registry
 from sptools.errors import Usage
+from sptools.slips import samples
 from sptools.url import Endpoint
 
 
@@ -29,10 +30,12 @@ def open_receiver(endpoint: Endpoint, settings: dict[str, Any], wanted: list[str
 
 
 def list_devices() -> list[str]:
-    """A line for each device that a driver can see, or for why it can't."""
+    """A line for each device that a driver can see, or for why it can't; of a driver that cannot look, what it opens."""
     lines: list[str] = []
     for name in registry.names("drivers"):
         module = registry.load("drivers", name)
         if hasattr(module, "devices"):
             lines += module.devices()
+        else:
+            lines.append(f"{samples(name)[0]}  {registry.summary('drivers', name)}")
     return lines

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from sptools.describe import MISSING, Description, Setting
 from sptools.describe import read_signature as describe
-from sptools.errors import BadConfig, Usage
+from sptools.errors import BadConfig, Usage, guess
 
 __all__ = ["MISSING", "Common", "Description", "Setting", "Value", "describe", "read_files", "resolve"]
 
@@ -69,8 +69,22 @@ def table(file: File, tool: str, mode: str | None) -> list[tuple[str, dict]]:
     return [(f"{tool}.{mode}", special), (tool, own)] if mode else [(tool, own)]
 
 
-def check_keys(files: list[File], tool: str, mode: str | None, valid: list[str], of_modes: Callable) -> None:
-    """Refuses a key that means nothing. `of_modes()` gives mode → names of its settings: asked only on a miss."""
+def check_tables(file: File, tools: list[str]) -> None:
+    """Refuses a table that no tool reads."""
+    for title, content in file.tables.items():
+        if title in tools:
+            continue
+        if not isinstance(content, dict):
+            raise BadConfig(f"{file.path}: {title} stands in no table: write it under [{tools[0]}], or another tool's")
+        tables = ", ".join(f"[{tool}]" for tool in tools)
+        raise BadConfig(f"{file.path}: no tool reads [{title}]: {guess(title, tools)}there are {tables}")
+
+
+def check_keys(
+    files: list[File], tool: str, mode: str | None, valid: list[str], of_modes: Callable, own: list[str] | None = None
+) -> None:
+    """Refuses a key that means nothing. `valid`: names of all settings, `own`: of those that any mode has too.
+    `of_modes()` gives mode → names of its settings: asked only on a miss."""
     for file in files:
         for title, keys in table(file, tool, mode):
             for key in keys:
@@ -83,14 +97,36 @@ def check_keys(files: list[File], tool: str, mode: str | None, valid: list[str],
                         continue
                     allowed |= {name for names in modes.values() for name in names}
                 if key not in allowed:
-                    known = ", ".join(sorted(allowed))
-                    raise BadConfig(f"{file.path}: [{title}] has no key {key!r}; valid are {known}")
+                    meant = guess(key, [*allowed, *modes] if isinstance(keys[key], dict) else allowed)
+                    known = ", ".join(sorted((own or valid) if title == tool else modes.get(mode) or valid))
+                    raise BadConfig(f"{file.path}: [{title}] has no key {key!r}: {meant}there are {known}")
 
 
 def variables(tool: str, mode: str | None, name: str) -> list[str]:
     """The environment variables of a setting, first wins: SP_DEMOD_WBFM_SQUELCH, SP_DEMOD_SQUELCH."""
     parts = [(tool, mode, name)] if mode else []
     return ["_".join(("SP", *(str(p) for p in each))).upper().replace("-", "_") for each in [*parts, (tool, name)]]
+
+
+def odd_variables(tool: str, tools: list[str], valid: list[str], of_modes: Callable) -> list[str]:
+    """A sentence for each environment variable that begins like the tool's and sets nothing."""
+    said = []
+    own, prefix = {variables(tool, None, name)[0] for name in valid}, variables(tool, None, "")[0]
+    longer = tuple(p for p in (variables(other, None, "")[0] for other in tools) if p != prefix and p.startswith(prefix))
+    for name in sorted(os.environ):
+        if not name.startswith(prefix) or name in own or not os.environ[name] or (longer and name.startswith(longer)):
+            continue
+        modes = of_modes()
+        known = own | {v for mode, names in modes.items() for each in names for v in variables(tool, mode, each)}
+        if name not in known:
+            meant = guess(name.removeprefix(prefix), [each.removeprefix(prefix) for each in known], prefix)
+            said.append(f"{name} sets nothing: {meant or f'sp-{tool} has no such setting'}".rstrip())
+    return said
+
+
+def written(value: Any) -> str:
+    """A raw value of a file, as TOML has it."""
+    return str(value).lower() if isinstance(value, bool) else repr(value)
 
 
 def resolve(
@@ -115,7 +151,7 @@ def resolve(
             for title, keys in table(file, tool, mode):
                 if setting.name in keys:
                     raw = keys[setting.name]
-                    where = f"{file.path}: [{title}] {setting.name} = {raw!r}"
+                    where = f"{file.path}: [{title}] {setting.name} = {written(raw)}"
                     return Value(setting.parse(raw, where, BadConfig), file.path)
     if setting.required:
         raise Usage(f"{setting.name.upper() if setting.positional else setting.flag} is missing")
@@ -152,6 +188,8 @@ class Common:
         self.endpoint: Any = None
         self.live: list[str] = []  # names of the live settings, own and the mode's
         self._values: dict[str, Value] = {}
+        self._settings: dict[str, Setting] = {}
+        self._later: list[str] = []
         self._again: Callable[[], dict[str, Value]] = dict
 
     def values(self, name: str) -> Any:
@@ -172,12 +210,24 @@ class Common:
         Flags keep their word. A bad file raises BadConfig and changes nothing.
         """
         changed = {}
+        self._later = []
         for name, new in self._again().items():
             old = self._values.get(name)
-            same = old and (old.value == new.value or (old.value != old.value and new.value != new.value))
-            if name in self.live and not same:
+            if old and (old.value == new.value or (old.value != old.value and new.value != new.value)):
+                continue
+            if name not in self.live:
+                self._later.append(name)
+            else:
                 self._values[name] = new
                 changed[name] = new.value
                 if name in self.mode_settings:
                     self.mode_settings[name] = new.value
         return changed
+
+    def later(self) -> list[str]:
+        """Names of the settings that the last `reload` found changed, but that only a new start can change."""
+        return self._later
+
+    def said(self, changed: dict[str, Any]) -> str:
+        """Changed settings in words: `freq 99M, squelch off`."""
+        return ", ".join(f"{k} {'off' if v is None else self._settings[k].format(v)}" for k, v in changed.items())

@@ -112,6 +112,14 @@ def parse_hertz(value: Any) -> float:
     return at_least(0, parse_scaled(value, "a frequency", "99.7M", "[Hh]z"), value, "a frequency")
 
 
+def parse_tuned(value: Any) -> float:
+    """What a receiver is tuned to. Below 1 kHz there is no radio: somebody left out the M."""
+    freq = parse_hertz(value)
+    if 0 < freq < 1000:
+        raise Usage(f"{shift(freq, 0)} Hz? for megahertz write {shift(freq, 0)}M")
+    return freq
+
+
 def parse_offset(value: Any) -> float:
     return parse_scaled(value, "a frequency offset", "-250k", "[Hh]z")
 
@@ -271,7 +279,7 @@ def parse_range(value: Any) -> tuple[float, float, float]:
     parts = list(value) if isinstance(value, tuple | list) else str(value).split(":")
     if len(parts) != 3:
         raise Usage(f"{value!r} is not a range: write from:to:step, like 88M:108M:200k")
-    low, high, step = map(parse_hertz, parts)
+    low, high, step = parse_tuned(parts[0]), parse_tuned(parts[1]), parse_hertz(parts[2])
     if high < low or step <= 0:
         raise Usage(f"{value!r} is not a range: {format_scaled(low)} to {format_scaled(high)} by {format_scaled(step)}")
     return low, high, step
@@ -288,6 +296,7 @@ def parse_list(unit: Unit, value: Any) -> list:
 
 
 HERTZ = Unit("Hertz", "Hz", "FREQ", parse_hertz, format_scaled)
+TUNED = Unit("Tuned", "Hz", "FREQ", parse_tuned, format_scaled)
 OFFSET = Unit("Offset", "Hz", "OFFSET", parse_offset, format_scaled)
 RATE = Unit("Rate", "S/s", "RATE", parse_rate, format_scaled)
 DECIBEL = Unit("Decibel", "dB", "dB", parse_decibel, lambda v: shift(v, 0))
@@ -308,6 +317,7 @@ FILE = Unit("File", "", "FILE", parse_text, str)
 NAME = Unit("Name", "", "NAME", parse_text, str)
 
 Hertz = Annotated[float, HERTZ]
+Tuned = Annotated[float, TUNED]  # a receiver's frequency
 Offset = Annotated[float, OFFSET]
 Rate = Annotated[float, RATE]
 Decibel = Annotated[float, DECIBEL]
@@ -326,7 +336,7 @@ Name = Annotated[str, NAME]
 
 # What `describe` finds under the names that stand in a signature.
 UNITS: dict[str, Unit] = {
-    "Hertz": HERTZ, "Offset": OFFSET, "Rate": RATE, "Decibel": DECIBEL, "Gain": GAIN, "Seconds": SECONDS,
-    "Size": SIZE, "Count": COUNT, "PPM": PPM_, "Time": TIME, "Range": RANGE, "Level": LEVEL, "Text": TEXT,
+    "Hertz": HERTZ, "Tuned": TUNED, "Offset": OFFSET, "Rate": RATE, "Decibel": DECIBEL, "Gain": GAIN,
+    "Seconds": SECONDS, "Size": SIZE, "Count": COUNT, "PPM": PPM_, "Time": TIME, "Range": RANGE, "Level": LEVEL, "Text": TEXT,
     "Place": PLACE, "File": FILE, "Name": NAME, "float": NUMBER_, "int": INTEGER, "bool": SWITCH, "str": TEXT,
 }  # fmt: skip

@@ -52,6 +52,15 @@ def open_file(path: str) -> tuple[int, int | None]:
     return handle, facts.st_size if stat.S_ISREG(facts.st_mode) else None
 
 
+def check_exists(path: str) -> None:
+    """NoInput where there is no such file. Looks only: a FIFO's writer would notice that it was opened."""
+    try:
+        if path != "-":
+            os.stat(path)
+    except OSError as error:
+        raise refusal(path, error) from None
+
+
 def refusal(path: str, error: OSError) -> SpError:
     """The failure of a system call on a file, as ours."""
     if isinstance(error, FileNotFoundError | NotADirectoryError):

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 from .. import errors
+from ..units import format_scaled
 
 CRYSTAL_Hz = 28.8e6
 FREQ = 100e6
@@ -34,14 +35,16 @@ TUNERS: dict[int, tuple[str, tuple[int, ...]]] = {
 def check_rate(rate: float) -> int:
     """`rate` in whole samples/s, or errors.Usage."""
     if not any(low <= rate <= high for low, high in RATES):
-        raise errors.Usage(f"rate {rate:g} is not possible: an RTL-SDR does 225001 to 300000 and 900001 to 3200000/s")
+        raise errors.Usage(
+            f"rate {format_scaled(rate)} is not possible: an RTL-SDR does 225001 to 300000 and 900001 to 3200000/s"
+        )
     return round(rate)
 
 
 def check_freq(freq: float) -> int:
     """`freq` in whole Hz, or errors.Usage. The tuner's own limits differ by model; the interface has 32 bits."""
     if not 0 <= freq < 2**32:
-        raise errors.Usage(f"freq {freq:g} Hz is not possible: RTL-SDR tuners reach from 24M to 1766M")
+        raise errors.Usage(f"freq {format_scaled(freq)} is not possible: RTL-SDR tuners reach from 24M to 1766M")
     return round(freq)
 
 

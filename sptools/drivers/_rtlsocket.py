@@ -111,6 +111,8 @@ class TcpReceiver:
     def _connect(self, host: str, port: int) -> socket.socket:
         try:
             link = socket.create_connection((host, port), timeout=CONNECT_s)
+        except socket.gaierror as why:
+            raise errors.Unavailable(f"{self.device}: {why.strerror or why}: check the host's name") from None
         except OSError as why:
             raise errors.Unavailable(f"{self.device}: {why.strerror or why}: is rtl_tcp running there?") from None
         link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # commands are 5 bytes
@@ -119,10 +121,10 @@ class TcpReceiver:
     def _greet(self) -> tuple[str, tuple[int, ...]]:
         """The tuner and its gains, from the header."""
         header = bytearray(12)
-        self._fill(memoryview(header))
+        self._fill(memoryview(header), "connected, but it never greeted; is another client using it?")
         magic, number, count = struct.unpack(">4sII", header)
         if magic != b"RTL0":
-            raise errors.BadData(f"{self.device} is not an rtl_tcp server: its first bytes are {bytes(header)!r}")
+            raise errors.BadData(f"{self.device} is not an rtl_tcp server: it begins with {header.decode('latin-1')!a}")
         name, gains = TUNERS.get(number, ("unknown tuner", ()))
         return name, gains if len(gains) == count else ()
 
@@ -133,8 +135,8 @@ class TcpReceiver:
             self._fill(scratch)
             size -= len(scratch)
 
-    def _fill(self, view: memoryview) -> bool:
-        """All of `view` from the socket within 3 s; False when we hang up."""
+    def _fill(self, view: memoryview, silent: str = "") -> bool:
+        """All of `view` from the socket within 3 s; False when we hang up. `silent`: what to say of nothing at all."""
         deadline, want = time.monotonic() + STALL_s, len(view)
         while view:
             try:
@@ -152,7 +154,8 @@ class TcpReceiver:
                 raise errors.Unavailable(f"{self.device} has hung up: is its dongle still there, or another client?")
             if size < 0 or (time.monotonic() > deadline and size < len(view)):
                 got = want - len(view) + max(0, size)
-                raise errors.Unavailable(f"{self.device}: no samples for {STALL_s:g} s (only {got} of {want} bytes)")
+                few = f"no samples for {STALL_s:g} s (only {got} of {want} bytes)"
+                raise errors.Unavailable(f"{self.device}: {few if got or not silent else silent}")
             view = view[size:]
         return True
 

@@ -9,11 +9,11 @@ from typing import Annotated
 import numpy as np
 
 from sptools.errors import BadData, IOFailure, NoInput, Usage
-from sptools.units import Hertz, Rate, Text, Time, Within
+from sptools.units import Rate, Text, Time, Tuned, Within, format_scaled
 
 from ._chunk import Chunk
 from ._pace import Pacer
-from ._recording import SIZES, Recording, Segment, open_file, raw_type
+from ._recording import SIZES, Recording, Segment, check_exists, open_file, raw_type
 
 LIVE_s = 0.02
 FLAT_bytes = 1 << 18
@@ -25,7 +25,7 @@ def file(
     *,
     datatype: Text | None = None,
     rate: Rate | None = None,
-    freq: Hertz | None = None,
+    freq: Tuned | None = None,
     pace: Annotated[float, Within(0, 1000)] | None = None,
     loop: Text = "1",
     start: Time | None = None,
@@ -47,11 +47,15 @@ def file(
         sp-capture sim:tone,pace=0 --duration 100ms -o tone.cu8
         sp-capture cu8:tone.cu8,rate=2.4M,freq=100M,pace=0 | sp-cat --info
     """
+    if not address:
+        raise Usage("which recording? file:PATH")
     recording = examine(address, datatype)
     recorded = {s.freq for s in recording.segments} - {None}
     for name, wanted, known in (("rate", rate, {recording.rate} - {None}), ("freq", freq, recorded)):
-        if wanted is not None and known - {wanted}:
-            raise Usage(f"{address} was recorded with {name}={known.pop():g}: it cannot be played with {wanted:g}")
+        others = [value for value in known if value is not None and value != wanted]
+        if wanted is not None and others:
+            said = format_scaled(others[0])
+            raise Usage(f"{address} was recorded with {name}={said}: it cannot be played with {format_scaled(wanted)}")
     rate = rate or recording.rate
     if rate is None:
         form = "" if datatype is None else datatype + ":"
@@ -70,6 +74,7 @@ def examine(path: str, datatype: str | None) -> Recording:
         from ._iqwav import iqwav
 
         return iqwav(path)
+    check_exists(path)  # before anything is asked of the user
     return Recording(path, raw_type(path, datatype), None, [Segment(0, None)])
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from sptools.units import PPM, Gain, Hertz, Live, Rate, Within
+from sptools.units import PPM, Gain, Hertz, Live, Rate, Tuned, Within
 
 from .. import errors
 from ._rtlrange import FREQ, RATE
@@ -20,7 +20,7 @@ def rtlsdr(
     address: str = "0",
     *,
     serial: str | None = None,
-    freq: Annotated[Live[Hertz], Within(0, 2.3e9)] = 100e6,
+    freq: Annotated[Live[Tuned], Within(0, 2.3e9)] = 100e6,
     rate: Annotated[Rate, Within(225001, 3.2e6)] = 2.4e6,
     gain: Live[Gain] = float("nan"),
     ppm: Annotated[Live[PPM], Within(-1000, 1000)] = 0.0,

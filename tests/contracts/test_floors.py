@@ -14,7 +14,7 @@ HOME = Path(sptools.__file__).parent
 
 # Each top-level module or folder has its floor. One that is not named here has none yet: give it one.
 FLOORS = {
-    0: "errors units instant docstring describe settings flags url registry log limits interface",
+    0: "errors units instant docstring describe settings flags url registry log limits interface slips",
     1: "schemas record codecs clock continuity cut render",
     2: "formats transports drivers dsp",
     3: """stream stage sane progress tally source receiver hop channels spectra lines report signals check places cache spool

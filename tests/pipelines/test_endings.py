@@ -36,8 +36,17 @@ def blocks(path):
 @pytest.mark.parametrize(
     "line, code, says",
     [
-        ("sp-capture nosuch:1", 2, "nosuch"),
-        ("sp-capture sim:nosuch", 2, "not a station: adsb, am, fm"),
+        ("sp-capture nosuch:1", 2, "no receiver 'nosuch': there are file, "),
+        ("sp-capture rtl:0", 2, "no receiver 'rtl': did you mean rtlsdr:0? there are file, "),
+        ("sp-capture rtl_tcp://h:99,gain=3", 2, "did you mean rtltcp://h:99?"),
+        ("sp-capture fm", 2, "did you mean sim:fm?"),
+        ("sp-capture rtlsdr", 2, "write rtlsdr:0;"),
+        ("sp-capture http://x/y", 2, "no receiver 'http'"),
+        ("sp-capture nosuch.cu8", 66, "nosuch.cu8: no such file"),
+        ("sp-capture sim:", 2, "which station? sim:adsb, sim:am, sim:fm"),
+        ("sp-capture sim:nosuch", 2, "not a station: there are adsb, am, fm"),
+        ("sp-capture sim:adsb,rate=1M", 2, "needs at least 2M samples/s, you asked for 1M"),
+        ("sp-capture sim:fm --sweep 88:108:1", 2, "88 Hz? for megahertz write 88M"),
         ("sp-capture sim:fm,speed=3", 2, "no key 'speed'"),
         ("sp-capture sim:fm -T", 2, "takes no --bias-tee"),
         ("sp-capture sim:fm -f 99.7m", 2, "two readings"),
@@ -258,12 +267,13 @@ def test_sighup_applies_a_live_setting(tmp_path):
     (tmp_path / "c.toml").write_text('[capture]\nfreq = "banana"\n')
     p.send_signal(signal.SIGHUP)
     time.sleep(0.3)
-    (tmp_path / "c.toml").write_text('[capture]\nfreq = "101M"\n')
+    (tmp_path / "c.toml").write_text('[capture]\nfreq = "101M"\nbuffer = 3\n')
     p.send_signal(signal.SIGHUP)
     time.sleep(0.5)
     p.terminate()
     _, text = p.communicate(timeout=5)
     assert b"not changed" in text and b"banana" in text
+    assert b"changed freq 101M\n" in text and b"buffer: takes effect at the next start\n" in text
     done = bash("sp-cat x.avro -j", tmp_path)
     assert '"freq": 100000000' in done.stdout and '"freq": 101000000' in done.stdout, done.stdout[:500]
     assert b" lost 0" in text

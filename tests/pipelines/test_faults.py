@@ -133,8 +133,7 @@ def test_sigterm_while_nothing_comes(tmp_path):
         os.mkfifo(tmp_path / name)
     hold = os.open(tmp_path / "silent", os.O_RDWR)
     stdin = os.pipe()
-    line = ["-o", tmp_path / "x.avro"]
-    running = [start("sp-cat", place, *line[:1], f"{line[1]}{i}", cwd=tmp_path, stdin=stdin[0])
+    running = [start("sp-cat", place, "-o", f"x{i}.avro", cwd=tmp_path, stdin=stdin[0])
                for i, place in enumerate(("unopened", "silent", "-"))]  # fmt: skip
     time.sleep(1.0)
     for p in running:

@@ -133,8 +133,8 @@ def test_rates_and_datatypes(rate, datatype, offset, least):
 @pytest.mark.parametrize(
     ("rate", "datatype", "offset", "error", "says"),
     [
-        (1e6, "cu8", 0.0, errors.RateTooLow, "2e+06"),
-        (2e6, "cu8", 8e5, errors.RateTooLow, "3.1e+06"),
+        (1e6, "cu8", 0.0, errors.RateTooLow, "2M"),
+        (2e6, "cu8", 8e5, errors.RateTooLow, "3.1M"),
         (2.001e6, "cu8", 0.0, errors.Usage, "-s 2M"),
         (2e6, "rf32_le", 0.0, errors.Usage, "cu8, ci8"),
     ],

@@ -35,7 +35,7 @@ def test_latency_bounds_the_chunk():
 
 
 def test_too_low_a_rate():
-    with pytest.raises(RateTooLow, match="wbfm needs at least 180000 samples/s, the input has 48000"):
+    with pytest.raises(RateTooLow, match="wbfm needs at least 180k samples/s, the input has 48k"):
         plan("wbfm", 48e3, 48e3, 20e3, 24e3, 180e3, 1e-3, 0.01)
 
 

@@ -136,13 +136,28 @@ def test_an_unknown_key_names_the_valid_ones(tmp_path):
         path.write_text(text)
         settings.check_keys(read_files(str(path)), "demod", mode, ["freq"], lambda: modes)
 
+    with pytest.raises(BadConfig, match=r"\[demod\] has no key 'wbmf': did you mean wbfm\?"):
+        check("[demod.wbmf]\nbandwidth = 1\n")
     check("[demod]\nfreq = 1\nbandwidth = 2\n[demod.am]\n[other]\nx = 1\n", "am")
-    with pytest.raises(BadConfig, match=r"\[demod\] has no key 'frek'; valid are bandwidth, freq"):
+    with pytest.raises(BadConfig, match=r"\[demod\] has no key 'frek': did you mean freq\? there are freq"):
         check("[demod]\nfrek = 1\n")
     with pytest.raises(BadConfig, match=r"\[demod.am\] has no key 'bandwidth'"):
         check("[demod.am]\nbandwidth = 1\n", "am")
     with pytest.raises(BadConfig, match="must be a table"):
         check("demod = 1\n")
+
+
+def test_a_table_of_no_tool_is_refused():
+    def check(**tables):
+        settings.check_tables(settings.File("x.toml", tables), ["capture", "demod"])
+
+    check(capture={}, demod={})
+    with pytest.raises(BadConfig, match=r"x.toml: no tool reads \[captur\]: did you mean capture\? there are \[capture\], "):
+        check(captur={})
+    with pytest.raises(BadConfig, match="freq stands in no table"):
+        check(freq=1)
+    with pytest.raises(BadConfig, match="'true' is not a frequency"):
+        Setting("freq", HERTZ).parse(True, "x", BadConfig)
 
 
 def test_ranges_and_choices_are_refused_by_name():

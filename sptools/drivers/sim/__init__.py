@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Annotated
 
 from sptools import registry
-from sptools.errors import Usage
-from sptools.units import Count, Decibel, File, Gain, Hertz, Live, Offset, Rate, Seconds, Text, Time, Within
+from sptools.errors import RateTooLow, SourceTooSlow, Usage, guess
+from sptools.units import Count, Decibel, File, Gain, Hertz, Live, Offset, Rate, Seconds, Text, Time, Tuned, Within
 
 from ._receiver import Faults, Receiver
 
@@ -14,7 +14,7 @@ from ._receiver import Faults, Receiver
 def sim(
     address: str,
     *,
-    freq: Live[Hertz] | None = None,
+    freq: Live[Tuned] | None = None,
     rate: Rate | None = None,
     gain: Live[Gain] = float("nan"),
     pace: Annotated[float, Within(0, 1000)] = 1.0,
@@ -98,20 +98,30 @@ def sim(
     """
     given = {k: v for k, v in locals().items() if v is not None and k not in OWN}
     stations = registry.names("drivers/sim")
+    if not address:
+        raise Usage(f"which station? {', '.join(f'sim:{name}' for name in stations)}")
     if address not in stations:
-        raise Usage(f"sim:{address} is not a station: {', '.join(stations)}")
+        raise Usage(f"sim:{address} is not a station: {guess(address, stations, 'sim:')}there are {', '.join(stations)}")
     description = registry.describe("drivers/sim", address)
     if gain != gain:
         del given["gain"]
     for key in given:
         if key not in description.valid:
             valid = ", ".join(sorted({*description.valid, *OWN} - {"address"}))
-            raise Usage(f"sim:{address} has no key {key!r}; it has {valid}")
+            raise Usage(f"sim:{address} has no key {key!r}: it has {valid}")
         given[key] = description.setting(key).parse(given[key], f"sim:{address}: {key}")
     make = getattr(registry.load("drivers/sim", address), address)
-    source = make(**given)
+    try:
+        source = make(**given)
+    except RateTooLow as low:
+        raise SourceTooSlow(**low.facts) from None  # type: ignore[arg-type]
     faults = Faults(source.rate, lose, lose_every, stall, die, timeout)
     return Receiver(source, f"sim:{address}", pace, start, faults)
+
+
+def devices() -> list[str]:
+    """A line for each station."""
+    return [f"sim:{name}  {registry.summary('drivers/sim', name)}" for name in registry.names("drivers/sim")]
 
 
 OWN = ("address", "pace", "start", "lose", "lose_every", "stall", "die", "timeout")  # of the receiver, not of a station

@@ -24,10 +24,10 @@ def adsb(
     """Aircraft transponders on 1090 MHz (Mode S, ADS-B).
 
     Takes 2 MS/s or more (`-s 2M`; 2.4M and the like are interpolated). Every message has its bits (raw), who sent it (icao) and
-    what it says: callsign, altitude, position, velocity, squawk. `valid` tells the evidence: crc, the parity is
-    intact; repaired (r in text), wrong bits were corrected and the aircraft is known; inferred (i), the parity hides the
-    address, and it is that of an aircraft heard in the last 60 s. A position appears with the second message of an even and odd pair;
-    on the ground also at once if the receiver's own position is given.
+    what it says: callsign, altitude, position, velocity, squawk. `valid` tells the evidence: crc, the parity is intact;
+    repaired (r in text), wrong bits were corrected and the aircraft is known; inferred (i), the parity hides the
+    address, and it is that of an aircraft heard in the last 60 s. A position appears with the second message of an even
+    and odd pair; on the ground also at once if the receiver's own position is given.
 
     Settings:
         repair: correct single wrong bits in messages from known aircraft
