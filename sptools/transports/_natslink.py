@@ -7,6 +7,7 @@ before that. Here every link is a new client, and who uses it repeats in order.
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import os
 import random
 import re
@@ -71,8 +72,10 @@ def credentials(path: str | None) -> dict[str, str]:
     except (OSError, ValueError) as error:
         raise NoInput(f"creds={path}: {getattr(error, 'strerror', None) or error}") from None
     if "BEGIN NATS USER JWT" in text:
+        _can_sign(path)
         return {"user_credentials": path}
     if re.fullmatch(r"SU[A-Z2-7]{56}", text):
+        _can_sign(path)
         return {"nkeys_seed_str": text}
     if not text or "\n" in text:
         raise BadConfig(f"creds={path} holds no credentials: those of nsc, an NKey seed, user:password, or a token")
@@ -303,3 +306,9 @@ def _refusal(e: Exception) -> str:
     if "authorization" in text.lower() or "authentication" in text.lower():
         return f"the server refuses us: {text.strip()}; give credentials with creds=FILE"
     return ""
+
+
+def _can_sign(path: str) -> None:
+    """A seed proves itself by a signature, for which the client needs a package of its own."""
+    if importlib.util.find_spec("nkeys") is None:
+        raise Unavailable(f"creds={path} holds a key, which needs the package nkeys: pip install 'sptools-sdr[nkeys]'")
