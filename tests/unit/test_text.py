@@ -29,6 +29,12 @@ sink.flush()
 """
 
 
+@pytest.fixture(autouse=True)
+def no_window(monkeypatch):
+    """What runs the tests may say how wide its own window is."""
+    monkeypatch.delenv("COLUMNS", raising=False)
+
+
 def written(tmp_path, items):
     put(text, tmp_path / "x.txt", items)
     return (tmp_path / "x.txt").read_text().splitlines()
