@@ -35,6 +35,18 @@ def ending(receiver):
         return error, time.monotonic() - begin
 
 
+def until_listening(port):
+    """rtl_tcp says «listening» just before it does; to try the port would take the one client that it serves."""
+    deadline = time.monotonic() + 10
+    while not any(
+        row.split()[1].endswith(f":{port:04X}") and row.split()[3] == "0A"  # LISTEN
+        for table in ("tcp", "tcp6")
+        for row in Path("/proc/net", table).read_text().splitlines()[1:]
+    ):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
 @pytest.fixture
 def server(dongle, tmp_path):
     """Starts Debian's rtl_tcp on the fake; gives its address."""
@@ -56,6 +68,7 @@ def server(dongle, tmp_path):
                 break
         else:
             raise AssertionError("rtl_tcp did not start")
+        until_listening(port)
         threading.Thread(target=process.stdout.read, daemon=True).start()  # it logs every command
         return f"//[{host}]:{port}" if ":" in host else f"//{host}:{port}"
 
