@@ -9,6 +9,7 @@ from typing import Any
 from sptools import limits
 from sptools.formats import _fields
 from sptools.formats._lines import Lines
+from sptools.formats._prompt import Prompt
 from sptools.formats._rows import to_rows
 from sptools.record import IQ, Item, Message, Rows, Spectrum, Start
 from sptools.units import File
@@ -69,33 +70,19 @@ def write(output: Any) -> JsonlSink:
     return JsonlSink(output)
 
 
-class JsonlSink:
+class JsonlSink(Prompt):
     """What one block of the input gives is written at once: who reads the lines live waits for nothing."""
 
-    prompt = True
+    errors = "surrogatepass"
 
     def __init__(self, output: Any):
-        self.output = output
+        super().__init__(output)
         self.notes: dict[str, int] = {}
-        self._lines: list[str] = []
 
     def put(self, item: Item) -> None:
         if isinstance(item, Start):
             return
         self._lines += [encode(line) for line in objects(item)]
-
-    def flush(self) -> None:
-        if self._lines:
-            lines, self._lines = self._lines, []
-            self.output.write("".join(lines).encode("utf-8", "surrogatepass"))
-
-    def close(self, ok: bool = True) -> None:
-        try:
-            self.flush()
-        except BaseException:
-            self.output.close(False)
-            raise
-        self.output.close(ok)
 
 
 def objects(item: Item) -> list[dict]:

@@ -13,6 +13,7 @@ from sptools.formats import _aircraft, _fields, _terminal
 from sptools.formats._bars import Bars
 from sptools.formats._convert import level_dBFS
 from sptools.formats._fields import iso, printable
+from sptools.formats._prompt import Prompt
 from sptools.formats._table import Column, day_and_time, fit, head
 from sptools.record import IQ, Item, Message, Rows, Spectrum, Start, components, is_complex
 from sptools.units import format_scaled
@@ -35,17 +36,14 @@ def write(output: Any) -> TextSink:
     return TextSink(output)
 
 
-class TextSink:
+class TextSink(Prompt):
     """What one block of the input gives is written at once. Before each, width and colour are asked for anew: windows
     change."""
 
-    prompt = True
-
     def __init__(self, output: Any):
-        self.output = output
+        super().__init__(output)
         self.notes: dict[str, int] = {}
         self.channel = ""
-        self._lines: list[str] = []
         self.several = False  # channels: each line says whose it is
         self.window: int | None = None
         self._follow: dict[str, Continuity] = {}
@@ -74,19 +72,6 @@ class TextSink:
         else:
             lines = self._block(item, lost if verdict == "gap" else 0)
         self._write(lines)
-
-    def flush(self) -> None:
-        if self._lines:
-            lines, self._lines = self._lines, []
-            self.output.write("".join(lines).encode("utf-8", "replace"))
-
-    def close(self, ok: bool = True) -> None:
-        try:
-            self.flush()
-        except BaseException:
-            self.output.close(False)
-            raise
-        self.output.close(ok)
 
     def _write(self, lines: list[str]) -> None:
         before = printable(self.channel) + "  " if self.several else ""
